@@ -1,0 +1,108 @@
+package models
+
+import "time"
+
+// ErrorKind classifies what a platform answered, so that the caller knows what can succeed later.
+type ErrorKind string
+
+// The kinds of errors of a platform.
+const (
+	// KindThrottled: asked too often; try again after RetryAfter.
+	KindThrottled ErrorKind = "throttled"
+	// KindUnauthorized: credentials or permissions are wrong; retrying does not help.
+	KindUnauthorized ErrorKind = "unauthorized"
+	// KindNotFound: the target is not there.
+	KindNotFound ErrorKind = "not_found"
+	// KindConflict: another change is under way or came first; observe, then decide anew.
+	KindConflict ErrorKind = "conflict"
+	// KindInvalid: the platform refuses the request as it is; retrying does not help.
+	KindInvalid ErrorKind = "invalid"
+	// KindQuota: a limit of the account or platform is reached.
+	KindQuota ErrorKind = "quota"
+	// KindTransient: a failure that may pass, such as a 5xx answer or a broken connection.
+	KindTransient ErrorKind = "transient"
+	// KindTimeout: no answer in time; the write may or may not have happened.
+	KindTimeout ErrorKind = "timeout"
+	// KindPermanent: anything else.
+	KindPermanent ErrorKind = "permanent"
+)
+
+// ErrorKinds returns all kinds.
+func ErrorKinds() []ErrorKind {
+	return []ErrorKind{
+		KindThrottled, KindUnauthorized, KindNotFound, KindConflict, KindInvalid, KindQuota, KindTransient, KindTimeout,
+		KindPermanent,
+	}
+}
+
+// Action is the intent to give a target an absolute capacity. It is recorded durably before it is sent. The same ID is never
+// carried out twice with effect: capacity is absolute, so repeating it changes nothing.
+type Action struct {
+	ID       string   `json:"id"`
+	Decision string   `json:"decision"`
+	Target   TargetID `json:"target"`
+	// From is the capacity seen before, To the one to have.
+	From Capacity `json:"from"`
+	To   Capacity `json:"to"`
+	// Issued is when the action was recorded; from Expires on it must not be sent any more.
+	Issued  time.Time `json:"issued"`
+	Expires time.Time `json:"expires"`
+}
+
+// OutcomeStatus says how an action ended.
+type OutcomeStatus string
+
+// The ends of an action.
+const (
+	// OutcomeApplied: the platform has the capacity asked for, or is on its way to it.
+	OutcomeApplied OutcomeStatus = "applied"
+	// OutcomeFailed: the platform refused, or did not show the capacity when read back.
+	OutcomeFailed OutcomeStatus = "failed"
+	// OutcomeDryRun: held back by dry-run mode.
+	OutcomeDryRun OutcomeStatus = "dry_run"
+	// OutcomePaused: held back because Pilotlight is paused.
+	OutcomePaused OutcomeStatus = "paused"
+	// OutcomeExpired: not sent in time.
+	OutcomeExpired OutcomeStatus = "expired"
+	// OutcomeUnknown: the process ended between intent and outcome, and the platform does not show the capacity.
+	OutcomeUnknown OutcomeStatus = "unknown"
+)
+
+// Marks are what a restart must remember of a target's past actions.
+type Marks struct {
+	// LastUp and LastDown are when the floor was last raised and lowered by Pilotlight.
+	LastUp   time.Time `json:"last_up,omitzero"`
+	LastDown time.Time `json:"last_down,omitzero"`
+	// Set is the capacity Pilotlight last gave; a different one observed later is an out-of-band change.
+	Set Capacity `json:"set"`
+	// Original is the capacity before Pilotlight first changed it.
+	Original Capacity `json:"original"`
+}
+
+// Outcome is how an action ended. It is recorded durably.
+type Outcome struct {
+	Action   string        `json:"action"`
+	Decision string        `json:"decision"`
+	Target   TargetID      `json:"target"`
+	At       time.Time     `json:"at"`
+	Status   OutcomeStatus `json:"status"`
+	// Observed is the capacity read back afterwards; unset levers are unknown.
+	Observed Capacity `json:"observed"`
+	// Kind and Error say what the platform answered to a failed action.
+	Kind  ErrorKind `json:"kind,omitempty"`
+	Error string    `json:"error,omitempty"`
+	// Marks are the target's marks after this outcome.
+	Marks Marks `json:"marks"`
+}
+
+// Observation is the state of a target on its platform.
+type Observation struct {
+	// Capacity holds the levers that the platform shows.
+	Capacity Capacity
+	// Ready is the number of warm instances that are ready now; -1 is unknown.
+	Ready int
+	// Pending says that the platform is still carrying out an earlier change.
+	Pending bool
+	// Note says what is peculiar about the state, such as why the last change failed; may be empty.
+	Note string
+}

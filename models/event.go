@@ -1,0 +1,164 @@
+package models
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// EventType names what an Event records. The names are CloudEvents types.
+type EventType string
+
+// The types of events.
+const (
+	EventDecision EventType = "pilotlight.decision"
+	EventApproval EventType = "pilotlight.approval"
+	EventAction   EventType = "pilotlight.action"
+	EventOutcome  EventType = "pilotlight.outcome"
+	EventControl  EventType = "pilotlight.control"
+)
+
+// EventTypes returns all types.
+func EventTypes() []EventType {
+	return []EventType{EventDecision, EventApproval, EventAction, EventOutcome, EventControl}
+}
+
+// Event is one record of the journal: exactly one of the payloads is set, that of its type.
+type Event struct {
+	// Seq is the place in the journal, set by the journal.
+	Seq uint64
+	// ID is unique; recording the same ID again has no effect. It is the id of the decision or action where there is one,
+	// prefixed by the type.
+	ID     string
+	Type   EventType
+	Time   time.Time
+	Target TargetID // "" for EventControl
+
+	Decision *Decision
+	Approval *Approval
+	Action   *Action
+	Outcome  *Outcome
+	Control  *Control
+}
+
+// NewDecisionEvent records a decision.
+func NewDecisionEvent(d Decision) Event {
+	return Event{ID: "decision-" + d.ID, Type: EventDecision, Time: d.At, Target: d.Target, Decision: &d}
+}
+
+// NewApprovalEvent records an operator's answer.
+func NewApprovalEvent(a Approval) Event {
+	return Event{ID: "approval-" + a.Decision, Type: EventApproval, Time: a.At, Target: a.Target, Approval: &a}
+}
+
+// NewActionEvent records an intent.
+func NewActionEvent(a Action) Event {
+	return Event{ID: "action-" + a.ID, Type: EventAction, Time: a.Issued, Target: a.Target, Action: &a}
+}
+
+// NewOutcomeEvent records how an action ended.
+func NewOutcomeEvent(o Outcome) Event {
+	return Event{ID: "outcome-" + o.Action, Type: EventOutcome, Time: o.At, Target: o.Target, Outcome: &o}
+}
+
+// NewControlEvent records an operator's order.
+func NewControlEvent(c Control) Event {
+	return Event{ID: "control-" + NewID("control", "", c.At, c.By), Type: EventControl, Time: c.At, Control: &c}
+}
+
+// eventJSON is the wire form: CloudEvents 1.0 in JSON, with the sequence as extension attribute.
+type eventJSON struct {
+	SpecVersion     string          `json:"specversion"`
+	ID              string          `json:"id"`
+	Source          string          `json:"source"`
+	Type            EventType       `json:"type"`
+	Time            time.Time       `json:"time"`
+	Subject         TargetID        `json:"subject,omitempty"`
+	Sequence        string          `json:"sequence,omitempty"`
+	DataContentType string          `json:"datacontenttype"`
+	Data            json.RawMessage `json:"data"`
+}
+
+// EventSource is the CloudEvents source of all events.
+const EventSource = "/pilotlight"
+
+// MarshalJSON implements json.Marshaler with the JSON format of CloudEvents 1.0.
+func (e Event) MarshalJSON() ([]byte, error) {
+	payload, err := e.payload()
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(payload)
+	if err != nil {
+		return nil, fmt.Errorf("event %s: %w", e.ID, err)
+	}
+	out := eventJSON{
+		SpecVersion: "1.0", ID: e.ID, Source: EventSource, Type: e.Type, Time: e.Time.UTC(), Subject: e.Target,
+		DataContentType: "application/json", Data: data,
+	}
+	if e.Seq > 0 {
+		out.Sequence = fmt.Sprintf("%020d", e.Seq)
+	}
+	return json.Marshal(out)
+}
+
+// payload returns the payload of the event's type.
+func (e *Event) payload() (any, error) {
+	var p any
+	missing := true
+	switch e.Type {
+	case EventDecision:
+		p, missing = e.Decision, e.Decision == nil
+	case EventApproval:
+		p, missing = e.Approval, e.Approval == nil
+	case EventAction:
+		p, missing = e.Action, e.Action == nil
+	case EventOutcome:
+		p, missing = e.Outcome, e.Outcome == nil
+	case EventControl:
+		p, missing = e.Control, e.Control == nil
+	}
+	if missing {
+		return nil, fmt.Errorf("event %s of type %q has no payload of that type: %w", e.ID, e.Type, ErrInvalid)
+	}
+	return p, nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (e *Event) UnmarshalJSON(data []byte) error {
+	var in eventJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	out := Event{ID: in.ID, Type: in.Type, Time: in.Time.UTC(), Target: in.Subject}
+	if in.Sequence != "" {
+		if _, err := fmt.Sscanf(in.Sequence, "%d", &out.Seq); err != nil {
+			return fmt.Errorf("event %s: sequence %q: %w", in.ID, in.Sequence, ErrInvalid)
+		}
+	}
+	var into any
+	switch in.Type {
+	case EventDecision:
+		out.Decision = new(Decision)
+		into = out.Decision
+	case EventApproval:
+		out.Approval = new(Approval)
+		into = out.Approval
+	case EventAction:
+		out.Action = new(Action)
+		into = out.Action
+	case EventOutcome:
+		out.Outcome = new(Outcome)
+		into = out.Outcome
+	case EventControl:
+		out.Control = new(Control)
+		into = out.Control
+	default:
+		return fmt.Errorf("event %s of unknown type %q: %w", in.ID, in.Type, ErrInvalid)
+	}
+	if err := json.Unmarshal(in.Data, into); err != nil {
+		return fmt.Errorf("event %s: %w", in.ID, err)
+	}
+	*e = out
+	return nil
+}

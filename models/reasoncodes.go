@@ -1,0 +1,80 @@
+package models
+
+import "slices"
+
+// The reason codes. Each has a meaning in the table below; a test checks that none lacks one.
+const (
+	ReasonReactive          ReasonCode = "reactive"
+	ReasonPredicted         ReasonCode = "predicted"
+	ReasonMarginalValue     ReasonCode = "marginal_value"
+	ReasonKeepAlive         ReasonCode = "keep_alive"
+	ReasonNoForecast        ReasonCode = "no_forecast"
+	ReasonShortHistory      ReasonCode = "insufficient_history"
+	ReasonNoSkill           ReasonCode = "no_skill"
+	ReasonMissingHold       ReasonCode = "missing_data_hold"
+	ReasonMissingFloor      ReasonCode = "missing_data_floor"
+	ReasonMissingScaleUp    ReasonCode = "missing_data_scale_up"
+	ReasonInvalidInput      ReasonCode = "invalid_input"
+	ReasonMinBound          ReasonCode = "min_bound"
+	ReasonMaxBound          ReasonCode = "max_bound"
+	ReasonStepUp            ReasonCode = "step_up"
+	ReasonStepDown          ReasonCode = "step_down"
+	ReasonCooldownUp        ReasonCode = "cooldown_up"
+	ReasonCooldownDown      ReasonCode = "cooldown_down"
+	ReasonStabilised        ReasonCode = "stabilised"
+	ReasonScaleToZero       ReasonCode = "scale_to_zero_delayed"
+	ReasonRestart           ReasonCode = "keep_after_restart"
+	ReasonUnchanged         ReasonCode = "unchanged"
+	ReasonCurrentUnknown    ReasonCode = "current_unknown"
+	ReasonOutOfBand         ReasonCode = "out_of_band_change"
+	ReasonPending           ReasonCode = "change_pending"
+	ReasonPaused            ReasonCode = "paused"
+	ReasonTargetInTwoPlaces ReasonCode = "target_conflict"
+	ReasonPanic             ReasonCode = "internal_error"
+)
+
+// reasonMeanings explains each code in words a stranger understands.
+//
+//nolint:gochecknoglobals // a constant table
+var reasonMeanings = map[ReasonCode]string{
+	ReasonReactive:          "instances that the load of the last minutes needs",
+	ReasonPredicted:         "instances that the forecast load needs",
+	ReasonMarginalValue:     "one more warm instance would cost more than the cold starts it saves",
+	ReasonKeepAlive:         "idle instances stay for as long as their next use is worth the memory",
+	ReasonNoForecast:        "there is no forecast, so only the load of the last minutes counts",
+	ReasonShortHistory:      "too little history for a forecast",
+	ReasonNoSkill:           "the forecast was no better than repeating the past, so it is not used",
+	ReasonMissingHold:       "data is missing, so the capacity is held",
+	ReasonMissingFloor:      "data is missing, so the capacity goes to its configured floor",
+	ReasonMissingScaleUp:    "data is missing, so the capacity is raised as configured",
+	ReasonInvalidInput:      "an input was not a usable number and was left out",
+	ReasonMinBound:          "raised to the lower bound",
+	ReasonMaxBound:          "lowered to the upper bound",
+	ReasonStepUp:            "the rise is limited to the largest step",
+	ReasonStepDown:          "the fall is limited to the largest step",
+	ReasonCooldownUp:        "a rise must wait for the cooldown",
+	ReasonCooldownDown:      "a fall must wait for the cooldown",
+	ReasonStabilised:        "held at the highest need of the stabilisation window",
+	ReasonScaleToZero:       "the last instance stays until the target has been idle long enough",
+	ReasonRestart:           "after a restart the capacity is kept until history suffices",
+	ReasonUnchanged:         "the capacity is already as it should be",
+	ReasonCurrentUnknown:    "the present capacity could not be read",
+	ReasonOutOfBand:         "somebody else changed the capacity, so Pilotlight backs off",
+	ReasonPending:           "the platform is still carrying out an earlier change",
+	ReasonPaused:            "Pilotlight is paused",
+	ReasonTargetInTwoPlaces: "two collectors report this target; keep it in one of them",
+	ReasonPanic:             "the decision failed inside, so the capacity is held",
+}
+
+// Meaning returns the code in words, or "" for an unknown code.
+func (c ReasonCode) Meaning() string { return reasonMeanings[c] }
+
+// ReasonCodes returns all codes, sorted.
+func ReasonCodes() []ReasonCode {
+	codes := make([]ReasonCode, 0, len(reasonMeanings))
+	for code := range reasonMeanings {
+		codes = append(codes, code)
+	}
+	slices.Sort(codes)
+	return codes
+}
