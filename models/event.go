@@ -162,3 +162,15 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	*e = out
 	return nil
 }
+
+// EventFilter selects events of the journal; zero fields select all.
+type EventFilter struct {
+	Types  []EventType
+	Target TargetID
+	// From and To bound the time of the event: From <= time < To; zero is open.
+	From, To time.Time
+	// Before is a cursor: only events with a smaller Seq; 0 is the end of the journal. Events come newest first.
+	Before uint64
+	// Limit is the greatest number of events to return, at least 1.
+	Limit int
+}
