@@ -1,0 +1,69 @@
+# Pilotlight. `make help` lists the targets. Only Go is needed, except where a target says otherwise.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export GOFLAGS ?= -buildvcs=false
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X github.com/prometheus/common/version.Version=$(VERSION)
+TOOLS   := $(CURDIR)/.cache/tools
+LINT    := $(TOOLS)/golangci-lint
+ARGS    ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/pilotlight
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/pilotlight ./cmd/pilotlight
+
+.PHONY: demo
+demo: build ## Run the demo; ARGS=--once ends it with the summary
+	bin/pilotlight demo $(ARGS)
+
+.PHONY: test
+test: ## Run the tests
+	go test ./...
+
+.PHONY: test-race
+test-race: ## Run the tests with the race detector, in random order
+	go test -race -shuffle=on ./...
+
+.PHONY: test-prometheus
+test-prometheus: build ## Run the daemon and its collector against a real Prometheus (Debian package prometheus)
+	go test -tags realprom -count=1 ./collectors/prometheus/... ./internal/e2e/...
+
+.PHONY: test-crash
+test-crash: ## Kill the daemon 50 times in the middle of its work and count what is left
+	go test -tags crash -count=1 -timeout 20m ./internal/e2e/...
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser, FUZZTIME each (default 10s)
+	scripts/fuzz.sh $(or $(FUZZTIME),10s)
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+$(TOOLS)/.stamp: tools/go.mod tools/go.sum
+	mkdir -p $(TOOLS)
+	cd tools && go build -o $(TOOLS)/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint golang.org/x/tools/cmd/deadcode
+	touch $@
+
+.PHONY: lint
+lint: $(TOOLS)/.stamp ## Run golangci-lint and deadcode (pinned in tools/go.mod)
+	$(LINT) run ./...
+	scripts/deadcode.sh $(TOOLS)/deadcode
+
+.PHONY: fmt
+fmt: $(TOOLS)/.stamp ## Format the code
+	$(LINT) fmt ./...
+
+.PHONY: openapi
+openapi: ## Write api/openapi.json anew from the Go types
+	go test ./api -run OpenAPI -update
+
+.PHONY: check
+check: lint test-race ## Everything CI checks without other programs
+	go vet ./...
+	go mod tidy -diff

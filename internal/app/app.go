@@ -1,0 +1,77 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/common/version"
+
+	"pilotlight/internal/config"
+	"pilotlight/models"
+)
+
+// ErrUsage says that a command was called in a way it cannot work; the message says what to change.
+var ErrUsage = errors.New("usage")
+
+// IO is how a command meets its surroundings.
+type IO struct {
+	Out, Err io.Writer
+	// Env looks up an environment variable.
+	Env func(string) (string, bool)
+}
+
+// newLogger returns the logger of the process.
+func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
+	cfg := promslog.Config{Level: promslog.NewLevel(), Format: promslog.NewFormat(), Writer: w}
+	if err := cfg.Level.Set(level); err != nil {
+		return nil, fmt.Errorf("%w: --log-level: %w", ErrUsage, err)
+	}
+	if err := cfg.Format.Set(format); err != nil {
+		return nil, fmt.Errorf("%w: --log-format: %w", ErrUsage, err)
+	}
+	return promslog.New(&cfg), nil
+}
+
+// Version prints the version of the program.
+func Version(stdio IO) error {
+	_, err := fmt.Fprintln(stdio.Out, version.Print("pilotlight"))
+	return err
+}
+
+// load reads a configuration file and settles the mode.
+func load(stdio IO, path, mode string) (*config.Config, models.Mode, error) {
+	cfg, err := config.Load(path, parts(), stdio.Env)
+	if err != nil {
+		return nil, "", err
+	}
+	if mode == "" {
+		return cfg, cfg.Engine.Mode, nil
+	}
+	m, err := models.ParseMode(mode)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: --mode: %w", ErrUsage, err)
+	}
+	if err := cfg.RequireMode(m); err != nil {
+		return nil, "", err
+	}
+	return cfg, m, nil
+}
+
+// Check reads a configuration file as the daemon does and says what it found.
+func Check(stdio IO, path string) error {
+	cfg, _, err := load(stdio, path, "")
+	if err != nil {
+		return err
+	}
+	for _, w := range cfg.Warnings() {
+		if _, err := fmt.Fprintf(stdio.Err, "warning: %s\n", w); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(stdio.Out, "%s is fine: %d collectors, %d actuators, %d target entries, mode %s, hash %s\n",
+		path, len(cfg.Collectors), len(cfg.Actuators), len(cfg.Targets), cfg.Engine.Mode, cfg.Hash())
+	return err
+}

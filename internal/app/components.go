@@ -1,0 +1,97 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"pilotlight/actuators"
+	"pilotlight/actuators/awslambda"
+	"pilotlight/actuators/dryrun"
+	"pilotlight/collectors"
+	promcollector "pilotlight/collectors/prometheus"
+	"pilotlight/collectors/trace"
+	"pilotlight/internal/config"
+)
+
+// env is what the process gives to the parts it builds.
+type env struct {
+	logger *slog.Logger
+	reg    prometheus.Registerer
+	now    func() time.Time
+}
+
+// collectorFactories is the list of collectors. To add one, add its folder and a line here.
+func collectorFactories() []factory[collectors.Collector] {
+	return []factory[collectors.Collector]{
+		of("prometheus", promcollector.DefaultConfig, (*promcollector.Config).Validate,
+			func(name string, c promcollector.Config, e env) (collectors.Collector, error) {
+				return promcollector.New(name, c, e.logger, e.reg)
+			}),
+		of("trace", trace.DefaultConfig, (*trace.Config).Validate,
+			func(name string, c trace.Config, _ env) (collectors.Collector, error) { return trace.New(name, c) }),
+	}
+}
+
+// actuatorFactories is the list of actuators. To add one, add its folder and a line here.
+func actuatorFactories() []factory[actuators.Actuator] {
+	return []factory[actuators.Actuator]{
+		of("dry_run", dryrun.DefaultConfig, (*dryrun.Config).Validate,
+			func(name string, c dryrun.Config, _ env) (actuators.Actuator, error) { return dryrun.New(name, c) }),
+		of("aws_lambda", awslambda.DefaultConfig, (*awslambda.Config).Validate,
+			func(name string, c awslambda.Config, e env) (actuators.Actuator, error) {
+				return awslambda.New(name, c, e.logger, e.now)
+			}),
+	}
+}
+
+// factory makes parts of one type. P is the contract that the parts fulfil.
+type factory[P any] struct {
+	kind   string
+	decode config.Decoder
+	build  func(name string, cfg any, e env) (P, error)
+}
+
+// of makes a factory from the functions of an adapter; C is the adapter's own configuration, so that none is decoded into a
+// map and none is asserted by hand.
+func of[C, P any](kind string, defaults func() C, validate func(*C) error, build func(string, C, env) (P, error)) factory[P] {
+	return factory[P]{
+		kind:   kind,
+		decode: config.DecodeAs(defaults, validate),
+		build: func(name string, cfg any, e env) (P, error) {
+			c, ok := cfg.(C)
+			if !ok {
+				var none P
+				return none, fmt.Errorf("%s %q: configuration is a %T", kind, name, cfg)
+			}
+			return build(name, c, e)
+		},
+	}
+}
+
+// decoders returns the decoder of each type.
+func decoders[P any](list []factory[P]) map[string]config.Decoder {
+	all := make(map[string]config.Decoder, len(list))
+	for _, f := range list {
+		all[f.kind] = f.decode
+	}
+	return all
+}
+
+// construct builds a part by its type.
+func construct[P any](list []factory[P], part config.Part, e env) (P, error) {
+	for _, f := range list {
+		if f.kind == part.Type {
+			return f.build(part.Name, part.Config, e)
+		}
+	}
+	var none P
+	return none, fmt.Errorf("%q: there is no type %q", part.Name, part.Type)
+}
+
+// parts returns the decoders of all collectors and actuators, for the loader of the configuration.
+func parts() config.Parts {
+	return config.Parts{Collectors: decoders(collectorFactories()), Actuators: decoders(actuatorFactories())}
+}

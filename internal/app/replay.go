@@ -1,0 +1,193 @@
+package app
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"pilotlight/actuators"
+	"pilotlight/collectors"
+	"pilotlight/collectors/trace"
+	"pilotlight/internal/config"
+	"pilotlight/internal/engine"
+	"pilotlight/internal/sim"
+	"pilotlight/models"
+	"pilotlight/policy"
+	"pilotlight/predictor"
+)
+
+// ReplayOptions are the flags of replay.
+type ReplayOptions struct {
+	Trace, Decisions, Setting, Config string
+	Lead                              time.Duration
+	ColdStartCost                     float64
+	Workers                           int
+}
+
+// replayMaxWarm bounds floors in a replay: nobody pays for them, so there is no reason for a lower limit.
+const replayMaxWarm = 100_000
+
+// Replay runs the engine over a recorded trace and writes the decisions.
+func Replay(ctx context.Context, stdio IO, o ReplayOptions) error {
+	setting, err := sim.ParseSetting(o.Setting)
+	if err != nil {
+		return fmt.Errorf("%w: --setting: %w", ErrUsage, err)
+	}
+	if o.Lead < 0 || o.ColdStartCost < 0 || o.Workers < 0 {
+		return fmt.Errorf("%w: --lead, --cold-start-cost and --workers must not be negative", ErrUsage)
+	}
+	pred, pol, err := kernels(stdio, o.Config)
+	if err != nil {
+		return err
+	}
+	if o.ColdStartCost > 0 {
+		pol.ColdStartPrice = o.ColdStartCost
+	}
+	recorded, err := trace.Read(o.Trace)
+	if err != nil {
+		return err
+	}
+	rec := sim.NewRecorder(recorded, setting)
+	eng, err := replayEngine(recorded, rec, pred, pol, o)
+	if err != nil {
+		return err
+	}
+	bar := newProgress(stdio, "replay", recorded.Minutes+1)
+	err = loop(ctx, recorded, func(now time.Time) error {
+		rec.SetTime(now)
+		bar.add(1)
+		return eng.engine.Step(ctx, eng.at(now))
+	})
+	bar.finish()
+	if err != nil {
+		return err
+	}
+	return writeFile(o.Decisions, rec.WriteCSV)
+}
+
+// loop calls step at the end of every minute of the trace, its start and end included.
+func loop(ctx context.Context, t *trace.Trace, step func(now time.Time) error) error {
+	for minute := range t.Minutes + 1 {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		if err := step(t.Start.Add(time.Duration(minute) * time.Minute)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kernels returns the configuration of predictor and policy: the defaults, or those of a file.
+func kernels(stdio IO, path string) (predictor.Config, policy.Config, error) {
+	if path == "" {
+		return predictor.DefaultConfig(), policy.DefaultConfig(), nil
+	}
+	cfg, err := config.Load(path, parts(), stdio.Env)
+	if err != nil {
+		return predictor.Config{}, policy.Config{}, err
+	}
+	return cfg.Predictor, cfg.Policies()[0], nil
+}
+
+// simulated is an engine that runs on recorded time.
+type simulated struct {
+	engine *engine.Engine
+	now    time.Time
+}
+
+// at sets the clock of the engine.
+func (s *simulated) at(now time.Time) time.Time {
+	s.now = now
+	return now
+}
+
+// replayEngine builds the engine that loops over the trace.
+func replayEngine(t *trace.Trace, act actuators.Actuator, pred predictor.Config, pol policy.Config, o ReplayOptions) (*simulated, error) {
+	p, err := policy.New(pol)
+	if err != nil {
+		return nil, err
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	gate := &engine.Gate{}
+	s := &simulated{now: t.Start}
+	s.engine, err = engine.New(engine.Parts{
+		Settings: engine.Settings{
+			Mode: models.ModeAuto, Interval: time.Minute, Step: time.Minute, Lookback: time.Minute,
+			StaleAfter: 5 * time.Minute, ActionTTL: time.Minute, Workers: o.Workers, ConfigHash: "replay",
+		},
+		Sources:   []engine.Source{{Name: "trace", Collector: t.Collector()}},
+		Actuators: map[string]actuators.Actuator{"recorder": actuators.WithGate(act, gate.Permit)},
+		Resolver:  traceResolver{policy: p, lead: o.Lead, actuator: "recorder", maxWarm: replayMaxWarm},
+		Predictor: pred,
+	}, engine.Deps{
+		Journal: engine.Forgetful{}, State: engine.Forgetful{}, Gate: gate,
+		Clock: func() time.Time { return s.now }, Logger: quiet(),
+	})
+	return s, err
+}
+
+// traceResolver takes every function of a trace.
+type traceResolver struct {
+	policy   *policy.Policy
+	lead     time.Duration
+	actuator string
+	maxWarm  int
+}
+
+// Resolve implements engine.Resolver.
+func (r traceResolver) Resolve(source string, found *collectors.TargetData) (engine.Assignment, bool, error) {
+	return engine.Assignment{Policy: r.policy, Target: models.Target{
+		ID: found.ID, Group: found.Meta.Group, Collector: source, Actuator: r.actuator, Ref: string(found.ID), Labels: found.Labels,
+		MemoryMB: found.Meta.MemoryMB, ColdStart: found.Meta.ColdStart, Lead: r.lead, Concurrency: 1,
+		Limits: models.Limits{MaxWarm: r.maxWarm, MaxKeepAlive: 48 * time.Hour},
+	}}, true, nil
+}
+
+// writeFile writes a file as a whole or not at all: a reader never sees half of it.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("write %s: %w", path, err), ignoreClosed(f.Close()), os.Remove(f.Name()))
+		}
+	}()
+	buffered := bufio.NewWriterSize(f, 1<<16)
+	if strings.HasSuffix(path, ".gz") {
+		zipped := gzip.NewWriter(buffered)
+		err = errors.Join(write(zipped), zipped.Close(), buffered.Flush())
+	} else {
+		err = errors.Join(write(buffered), buffered.Flush())
+	}
+	if err != nil {
+		return err
+	}
+	if err = f.Chmod(0o644); err != nil { //nolint:gosec // a result file that others may read
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// ignoreClosed drops the error of closing a file twice.
+func ignoreClosed(err error) error {
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"pilotlight/actuators"
+	"pilotlight/models"
+)
+
+// carryOut records the decisions and intents of a Step in one go, then sends the intents. If they cannot be recorded, none
+// is sent.
+func (e *Engine) carryOut(ctx context.Context, plans []plan) {
+	var events []models.Event
+	var acting []plan
+	for _, p := range plans {
+		if p.record != nil {
+			events = append(events, models.NewDecisionEvent(*p.record))
+		}
+		if p.action != nil {
+			events = append(events, models.NewActionEvent(*p.action))
+			acting = append(acting, p)
+		}
+		events = append(events, p.unit.closed...)
+	}
+	if len(events) > 0 {
+		if !e.append(ctx, events...) {
+			return
+		}
+	}
+	for _, p := range plans {
+		if p.record != nil {
+			p.unit.recorded = verdictOf(p.record)
+			e.metrics.decided(p.record)
+		}
+		p.unit.closed = nil
+	}
+	e.each(len(acting), func(i int) {
+		u := acting[i].unit
+		u.own.Lock()
+		defer u.own.Unlock()
+		e.send(ctx, u, *acting[i].action)
+		u.refresh()
+	})
+}
+
+// append writes to the journal and remembers whether that works.
+func (e *Engine) append(ctx context.Context, events ...models.Event) bool {
+	err := e.deps.Journal.Append(ctx, events...)
+	if err == nil {
+		if e.journalErr.Swap(nil) != nil {
+			e.log.InfoContext(ctx, "journal works again")
+		}
+		return true
+	}
+	if e.journalErr.Swap(&err) == nil {
+		e.log.ErrorContext(ctx, "journal cannot be written; nothing is changed on any platform until it can", "err", err)
+	}
+	e.metrics.journalFailed()
+	return false
+}
+
+// send carries out an intent that is in the journal, reads back and records the outcome.
+func (e *Engine) send(ctx context.Context, u *unit, a models.Action) {
+	out := models.Outcome{Action: a.ID, Decision: a.Decision, Target: u.id}
+	var err error
+	if !e.deps.Clock().Before(a.Expires) {
+		err = models.ErrExpired
+	} else {
+		err = u.actuator.Apply(ctx, u.target, a)
+	}
+	now := e.deps.Clock().UTC()
+	out.At, out.Status = now, statusOfError(err)
+	if err != nil {
+		out.Error = err.Error()
+		if out.Status == models.OutcomeFailed {
+			out.Kind = actuators.KindOf(err)
+		}
+	}
+	e.readBack(ctx, u, &a, &out)
+	if out.Status == models.OutcomeApplied {
+		u.marks = marked(u.marks, &a, now)
+	}
+	out.Marks = u.marks
+	e.conclude(u, &out)
+	e.append(ctx, models.NewOutcomeEvent(out))
+}
+
+// statusOfError returns how an action ended that returned the error.
+func statusOfError(err error) models.OutcomeStatus {
+	switch {
+	case err == nil:
+		return models.OutcomeApplied
+	case errors.Is(err, models.ErrDryRun):
+		return models.OutcomeDryRun
+	case errors.Is(err, models.ErrPaused):
+		return models.OutcomePaused
+	case errors.Is(err, models.ErrExpired):
+		return models.OutcomeExpired
+	}
+	return models.OutcomeFailed
+}
+
+// readBack looks at the platform after an action. An accepted action that the platform does not show has failed; one that
+// timed out but shows was applied.
+func (e *Engine) readBack(ctx context.Context, u *unit, a *models.Action, out *models.Outcome) {
+	o, err := u.actuator.Observe(ctx, u.target)
+	if err != nil {
+		// Accepted is what is known; the next Step looks again.
+		u.observed, u.observeErr = false, err
+		return
+	}
+	u.observed, u.observation, u.observeErr, u.observedAt = true, o, nil, e.last
+	out.Observed = o.Capacity
+	shows := o.Capacity.Satisfies(a.To)
+	switch {
+	case out.Status == models.OutcomeApplied && !shows && !o.Pending:
+		out.Status, out.Kind = models.OutcomeFailed, models.KindConflict
+		out.Error = "accepted, but the platform shows " + o.Capacity.String()
+		if o.Note != "" {
+			out.Error += ": " + o.Note
+		}
+	case out.Status == models.OutcomeFailed && out.Kind == models.KindTimeout && shows:
+		out.Status, out.Kind, out.Error = models.OutcomeApplied, "", ""
+	}
+}
+
+// marked returns the marks after an applied action.
+func marked(m models.Marks, a *models.Action, now time.Time) models.Marks {
+	if m.Original.Levers() == 0 {
+		m.Original = a.From.Only(a.To.Levers())
+	}
+	m.Set = m.Set.Merge(a.To)
+	from, known := a.From.Warm()
+	if to, ok := a.To.Warm(); ok && known {
+		if to > from {
+			m.LastUp = now
+		} else if to < from {
+			m.LastDown = now
+		}
+	}
+	return m
+}
+
+// conclude puts the outcome into the recommendation it belongs to.
+func (e *Engine) conclude(u *unit, out *models.Outcome) {
+	e.metrics.acted(out)
+	if u.latest == nil || u.latest.Decision.ID != out.Decision {
+		return
+	}
+	rec := *u.latest
+	rec.Note = out.Error
+	switch out.Status {
+	case models.OutcomeApplied:
+		rec.Status = models.StatusApplied
+	case models.OutcomeFailed, models.OutcomeUnknown:
+		rec.Status = models.StatusFailed
+	case models.OutcomeExpired:
+		rec.Status = models.StatusExpired
+	case models.OutcomeDryRun, models.OutcomePaused:
+		rec.Status = models.StatusAdvised
+	}
+	u.latest = &rec
+	u.approved = nil
+	// The next decision is a new one, even if it says the same.
+	u.recorded = verdict{}
+}
+
+// reconcile ends an intent from before the start whose outcome was never recorded, by what the platform shows. It is never
+// sent again: the next decision is made afresh.
+func (e *Engine) reconcile(u *unit, now time.Time) {
+	if u.open == nil {
+		return
+	}
+	a := *u.open
+	u.open = nil
+	out := models.Outcome{
+		Action: a.ID, Decision: a.Decision, Target: u.id, At: now, Observed: u.observation.Capacity,
+		Status: models.OutcomeUnknown, Error: "the process ended before the outcome was known, and the platform does not show it",
+	}
+	if u.observation.Capacity.Satisfies(a.To) || u.observation.Pending {
+		out.Status, out.Error = models.OutcomeApplied, ""
+		u.marks = marked(u.marks, &a, a.Issued)
+	}
+	out.Marks = u.marks
+	e.metrics.acted(&out)
+	u.closed = append(u.closed, models.NewOutcomeEvent(out))
+}

@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"pilotlight/models"
+	"pilotlight/policy"
+)
+
+// verdict is what a decision comes to: two decisions with the same verdict differ in numbers only, and the journal keeps the
+// first of them.
+type verdict struct {
+	desired models.Capacity
+	current models.Capacity
+	codes   uint64
+	set     bool
+}
+
+// verdictOf returns the verdict of a decision.
+func verdictOf(d *models.Decision) verdict {
+	h := fnv.New64a()
+	for _, r := range d.Reasons {
+		_, _ = h.Write([]byte(r.Code)) // a hash never returns an error
+		_, _ = h.Write([]byte{0})
+	}
+	return verdict{desired: d.Desired, current: d.Current, codes: h.Sum64(), set: true}
+}
+
+// plan is what a Step will do about one unit.
+type plan struct {
+	unit *unit
+	// record is the decision to record, nil if the journal has one with the same verdict.
+	record *models.Decision
+	// action is the intent to carry out, nil for none.
+	action *models.Action
+}
+
+// work brings one unit up to date and decides. It never panics: a failure inside holds the capacity.
+func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceErr error) (p plan) {
+	u.own.Lock()
+	defer u.own.Unlock()
+	p.unit = u
+	defer func() {
+		if r := recover(); r != nil {
+			e.log.ErrorContext(ctx, "decision failed inside; capacity is held", "target", string(u.id), "panic", fmt.Sprint(r))
+			reason := models.Because(models.ReasonPanic)
+			reason.Detail = fmt.Sprint(r)
+			d := e.hold(u, now, reason)
+			p = e.settle(u, d, now)
+		}
+		u.publish(e.parts.Settings.StaleAfter, now, sourceErr)
+	}()
+	if sourceErr == nil {
+		u.skip(end)
+	}
+	u.predict()
+	e.observe(ctx, u, now)
+	d := e.decide(u, now, sourceErr)
+	if d.Changes() && u.observedAt.Before(now) {
+		// The last look is from an earlier Step: look again before changing anything.
+		u.observedAt = time.Time{}
+		e.observe(ctx, u, now)
+		d = e.decide(u, now, sourceErr)
+	}
+	return e.settle(u, d, now)
+}
+
+// decide asks the policy.
+func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision {
+	set := &e.parts.Settings
+	facts := policy.Facts{
+		Now: now, Target: &u.target, Mode: set.Mode, ConfigHash: set.ConfigHash,
+		DurationP50: u.meta.DurationP50, DurationP99: u.meta.DurationP99,
+		Current: u.observation.Capacity, CurrentKnown: u.observed, Pending: u.observation.Pending,
+		Levers:   u.actuator.Levers(),
+		Data:     u.state(now, sourceErr == nil, set.StaleAfter),
+		Forecast: u.forecast, NoForecast: u.noForecast,
+		Marks:     u.marks,
+		Warming:   u.known < warmupBins || now.Sub(e.started) < set.RestartHold,
+		OutOfBand: now.Before(u.outOfBandUntil),
+		Paused:    e.pause.Load().Paused,
+	}
+	if u.rival != "" {
+		reason := models.Because(models.ReasonTargetInTwoPlaces)
+		reason.Detail = fmt.Sprintf("collectors %q and %q", u.source, u.rival)
+		u.rival = ""
+		return e.hold(u, now, reason)
+	}
+	d := u.policy.Decide(&facts, u.memory)
+	explain(&d, u, sourceErr)
+	return d
+}
+
+// explain adds to the reasons of a decision what only the engine knows.
+func explain(d *models.Decision, u *unit, sourceErr error) {
+	for i := range d.Reasons {
+		switch d.Reasons[i].Code { //nolint:exhaustive // the other reasons need no more words
+		case models.ReasonMissingHold, models.ReasonMissingFloor, models.ReasonMissingScaleUp:
+			if sourceErr != nil {
+				d.Reasons[i].Detail = fmt.Sprintf("collector %q: %v", u.source, sourceErr)
+			}
+		case models.ReasonCurrentUnknown:
+			if u.observeErr != nil {
+				d.Reasons[i].Detail = u.observeErr.Error()
+			}
+		}
+	}
+}
+
+// hold is a decision that changes nothing.
+func (e *Engine) hold(u *unit, now time.Time, why ...models.Reason) models.Decision {
+	return models.Decision{
+		ID: models.NewID("decision", u.id, now, ""), Target: u.id, At: now, Mode: e.parts.Settings.Mode,
+		Current: u.observation.Capacity, Reactive: -1, Predicted: -1, Reasons: why, ConfigHash: e.parts.Settings.ConfigHash,
+	}
+}
+
+// observe reads the platform if the last look is too old, and notices what somebody else changed.
+func (e *Engine) observe(ctx context.Context, u *unit, now time.Time) {
+	set := &e.parts.Settings
+	if u.observed && !u.observedAt.IsZero() && now.Sub(u.observedAt) < set.ObserveEvery && !u.observation.Pending {
+		return
+	}
+	o, err := u.actuator.Observe(ctx, u.target)
+	u.observeErr = err
+	if err != nil {
+		u.observed, u.observation = false, models.Observation{Ready: -1}
+		return
+	}
+	u.observed, u.observation, u.observedAt = true, o, now
+	e.reconcile(u, now)
+	if u.marks.Set.Levers() == 0 || o.Pending || o.Capacity.Satisfies(u.marks.Set) {
+		return
+	}
+	e.log.WarnContext(ctx, "somebody else changed the capacity; backing off", "target", string(u.id),
+		"set", u.marks.Set.String(), "observed", o.Capacity.String(), "until", now.Add(set.OutOfBandBackoff))
+	e.metrics.outOfBand()
+	u.marks.Set = models.Capacity{}
+	u.outOfBandUntil = now.Add(set.OutOfBandBackoff)
+}
+
+// settle turns a decision into the recommendation and, if the mode lets it, into an intent.
+func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
+	v := verdictOf(&d)
+	same := u.latest != nil && u.recorded.set && u.recorded.desired == v.desired && u.recorded.current == v.current
+	if same {
+		d.ID = u.latest.Decision.ID // the same advice keeps its name, so that an operator can answer it
+	}
+	rec := &models.Recommendation{Decision: d, Status: models.StatusNone}
+	p := plan{unit: u}
+	if v != u.recorded {
+		p.record = &rec.Decision
+	}
+	if d.Changes() {
+		rec.Status = e.statusOf(u, &d, same)
+		if same && rec.Status == models.StatusRejected {
+			rec.By, rec.Note = u.latest.By, u.latest.Note
+		}
+		if e.mayAct(rec.Status) {
+			a := e.intend(u, &d, now)
+			p.action, p.record = &a, &rec.Decision
+		}
+	}
+	u.latest = rec
+	return p
+}
+
+// mayAct reports whether a recommendation of that status is carried out at once.
+func (e *Engine) mayAct(status models.RecommendationStatus) bool {
+	switch {
+	case e.pause.Load().Paused:
+		return false
+	case e.parts.Settings.Mode == models.ModeAuto:
+		return true
+	}
+	return status == models.StatusApproved
+}
+
+// statusOf returns the status of a decision that would change something.
+func (e *Engine) statusOf(u *unit, d *models.Decision, same bool) models.RecommendationStatus {
+	switch e.parts.Settings.Mode {
+	case models.ModeApprove:
+		if same && u.latest.Status == models.StatusRejected {
+			return models.StatusRejected
+		}
+		if u.approved != nil && u.approved.Decision == d.ID && u.approved.Approved {
+			return models.StatusApproved
+		}
+		return models.StatusPending
+	case models.ModeAuto:
+		return models.StatusPending
+	case models.ModeDryRun:
+		return models.StatusAdvised
+	}
+	return models.StatusAdvised
+}
+
+// intend makes the action that carries a decision out.
+func (e *Engine) intend(u *unit, d *models.Decision, now time.Time) models.Action {
+	return models.Action{
+		ID: models.NewID("action", u.id, now, d.ID), Decision: d.ID, Target: u.id,
+		From: d.Current, To: d.Desired, Issued: now, Expires: now.Add(e.parts.Settings.ActionTTL),
+	}
+}

@@ -1,0 +1,307 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"pilotlight/actuators"
+	"pilotlight/collectors"
+	"pilotlight/models"
+	"pilotlight/policy"
+	"pilotlight/predictor"
+)
+
+// Settings are the times and modes of the engine. The zero value of a duration other than Step, Interval and Lookback means
+// "none" or "always".
+type Settings struct {
+	Mode models.Mode
+	// Interval is the time from one Step to the next, Step the length of a sample.
+	Interval, Step time.Duration
+	// IngestionDelay is how long after the end of a step its samples may still arrive.
+	IngestionDelay time.Duration
+	// Lookback is how much history a new target is given.
+	Lookback time.Duration
+	// StaleAfter is how old the newest sample may be before the data counts as stale.
+	StaleAfter time.Duration
+	// ActionTTL is how long an action may wait before it expires.
+	ActionTTL time.Duration
+	// ObserveEvery is how long an observation of the platform is trusted when nothing changes; 0 observes at every Step.
+	ObserveEvery time.Duration
+	// OutOfBandBackoff is how long a target is left alone after somebody else changed its capacity.
+	OutOfBandBackoff time.Duration
+	// RestartHold is how long after the start no capacity is lowered.
+	RestartHold time.Duration
+	// CheckpointEvery is how often the state of each target is saved; 0 never.
+	CheckpointEvery time.Duration
+	// Recent is how much of the samples is kept in memory for the API.
+	Recent time.Duration
+	// Workers is how many targets are worked on at a time, at least 1.
+	Workers int
+	// ConfigHash identifies the configuration in every decision.
+	ConfigHash string
+}
+
+// validate returns everything that is wrong with the settings.
+func (s *Settings) validate() error {
+	var errs []error
+	if s.Step <= 0 || s.Interval <= 0 {
+		errs = append(errs, fmt.Errorf("step %s and interval %s must be above 0", s.Step, s.Interval))
+	}
+	if s.Lookback < s.Step {
+		errs = append(errs, fmt.Errorf("lookback %s is shorter than a step of %s", s.Lookback, s.Step))
+	}
+	if s.Workers < 1 {
+		errs = append(errs, fmt.Errorf("workers %d is below 1", s.Workers))
+	}
+	if _, err := models.ParseMode(string(s.Mode)); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Source is a collector by its configured name.
+type Source struct {
+	Name      string
+	Collector collectors.Collector
+}
+
+// Assignment is what configuration says about a target that a collector found.
+type Assignment struct {
+	Target models.Target
+	Policy *policy.Policy
+}
+
+// Resolver turns what a collector found into a target. It returns false for a target that configuration does not name, and
+// an error that says what to do for one that cannot be used.
+type Resolver interface {
+	Resolve(source string, found *collectors.TargetData) (Assignment, bool, error)
+}
+
+// Parts are what configuration builds, and what a reload replaces as a whole.
+type Parts struct {
+	Settings  Settings
+	Sources   []Source
+	Actuators map[string]actuators.Actuator
+	Resolver  Resolver
+	Predictor predictor.Config
+}
+
+// Deps are what stays for the life of the process.
+type Deps struct {
+	Journal Journal
+	State   StateStore
+	// Gate decides whether writes may happen; it is shared with the gate decorators around the actuators.
+	Gate *Gate
+	// Clock is asked for the time of an operator's order.
+	Clock      func() time.Time
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Engine runs the main job. Create it with New, restore it once with Restore, then call Step or Run.
+type Engine struct {
+	deps    Deps
+	log     *slog.Logger
+	metrics *metrics
+
+	// step serialises Step, Reload and Restore.
+	step     sync.Mutex
+	parts    Parts
+	sources  []*source
+	units    []*unit // sorted by ID
+	byID     map[models.TargetID]*unit
+	restored map[models.TargetID]*remembered
+	// refused holds why a found target was not taken, so that each reason is logged once.
+	refused map[models.TargetID]string
+	started time.Time
+	last    time.Time
+
+	view  atomic.Pointer[view]
+	pause atomic.Pointer[models.PauseState]
+	// journalErr is the last error of the journal, nil when it works.
+	journalErr atomic.Pointer[error]
+}
+
+// New builds an engine. It does no I/O and starts no goroutine.
+func New(parts Parts, deps Deps) (*Engine, error) {
+	if err := parts.validate(); err != nil {
+		return nil, err
+	}
+	if deps.Journal == nil || deps.State == nil || deps.Gate == nil || deps.Clock == nil || deps.Logger == nil {
+		return nil, fmt.Errorf("engine: journal, state, gate, clock and logger are needed: %w", models.ErrInvalid)
+	}
+	e := &Engine{
+		deps: deps, log: deps.Logger, metrics: newMetrics(deps.Registerer),
+		byID: map[models.TargetID]*unit{}, restored: map[models.TargetID]*remembered{}, refused: map[models.TargetID]string{},
+	}
+	e.pause.Store(&models.PauseState{})
+	e.install(parts)
+	e.publish()
+	return e, nil
+}
+
+// validate returns everything that is wrong with the parts.
+func (p *Parts) validate() error {
+	errs := []error{p.Settings.validate()}
+	seen := map[string]bool{}
+	for _, s := range p.Sources {
+		if seen[s.Name] {
+			errs = append(errs, fmt.Errorf("two collectors are named %q", s.Name))
+		}
+		seen[s.Name] = true
+	}
+	if p.Resolver == nil {
+		errs = append(errs, errors.New("resolver is missing"))
+	}
+	if err := p.Predictor.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("predictor: %w", err))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	return nil
+}
+
+// install makes parts the current ones and keeps what is known of sources that stay.
+func (e *Engine) install(parts Parts) {
+	old := map[string]*source{}
+	for _, s := range e.sources {
+		old[s.Name] = s
+	}
+	e.parts = parts
+	e.sources = make([]*source, len(parts.Sources))
+	for i, s := range parts.Sources {
+		e.sources[i] = &source{Source: s}
+		if before := old[s.Name]; before != nil {
+			e.sources[i].cursor = before.cursor
+		}
+	}
+	e.deps.Gate.SetMode(parts.Settings.Mode)
+}
+
+// Reload replaces collectors, actuators, policies and settings between two Steps. Targets keep their history; those that
+// configuration no longer names are let go as they are on the platform.
+func (e *Engine) Reload(parts Parts) error {
+	if err := parts.validate(); err != nil {
+		return err
+	}
+	e.step.Lock()
+	defer e.step.Unlock()
+	e.install(parts)
+	e.refused = map[models.TargetID]string{}
+	kept := e.units[:0:0]
+	for _, u := range e.units {
+		u.own.Lock()
+		ok := e.reassign(u)
+		u.own.Unlock()
+		if ok {
+			kept = append(kept, u)
+		} else {
+			delete(e.byID, u.id)
+		}
+	}
+	e.units = kept
+	e.publish()
+	return nil
+}
+
+// reassign gives a unit what the new configuration says about it, and reports whether it stays.
+func (e *Engine) reassign(u *unit) bool {
+	if !slices.ContainsFunc(e.sources, func(s *source) bool { return s.Name == u.source }) {
+		return false
+	}
+	found := collectors.TargetData{ID: u.id, Labels: u.labels, Meta: u.meta}
+	a, ok, err := e.parts.Resolver.Resolve(u.source, &found)
+	if err != nil || !ok {
+		return false
+	}
+	actuator := e.parts.Actuators[a.Target.Actuator]
+	if actuator == nil {
+		return false
+	}
+	u.target, u.policy, u.actuator = a.Target, a.Policy, actuator
+	u.observedAt = time.Time{}
+	return true
+}
+
+// remembered is what the journal knows about a target from before the start.
+type remembered struct {
+	marks    models.Marks
+	action   *models.Action
+	outcome  string // the action that the newest outcome belongs to
+	decision *models.Decision
+	approval *models.Approval
+}
+
+// Restore reads the journal. Call it once before the first Step.
+func (e *Engine) Restore(ctx context.Context) error {
+	e.step.Lock()
+	defer e.step.Unlock()
+	err := e.deps.Journal.Latest(ctx, func(ev models.Event) error {
+		if ev.Time.After(e.last) {
+			e.last = ev.Time
+		}
+		if ev.Type == models.EventControl {
+			state := models.PauseState{Paused: ev.Control.Paused, Since: ev.Control.At, By: ev.Control.By, Note: ev.Control.Note}
+			e.setPause(state)
+			return nil
+		}
+		r := e.restored[ev.Target]
+		if r == nil {
+			r = &remembered{}
+			e.restored[ev.Target] = r
+		}
+		r.take(ev)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("restore from the journal: %w", err)
+	}
+	e.loadCursors(ctx)
+	return nil
+}
+
+// take remembers the event.
+func (r *remembered) take(ev models.Event) {
+	switch ev.Type {
+	case models.EventAction:
+		r.action = ev.Action
+	case models.EventOutcome:
+		r.marks, r.outcome = ev.Outcome.Marks, ev.Outcome.Action
+	case models.EventDecision:
+		r.decision = ev.Decision
+	case models.EventApproval:
+		r.approval = ev.Approval
+	case models.EventControl:
+	}
+}
+
+// open returns the action whose outcome was never recorded, or nil.
+func (r *remembered) open() *models.Action {
+	if r.action != nil && r.action.ID != r.outcome {
+		return r.action
+	}
+	return nil
+}
+
+// Close saves the state of all targets. The platform is left as it is.
+func (e *Engine) Close(ctx context.Context) error {
+	e.step.Lock()
+	defer e.step.Unlock()
+	return e.saveAll(ctx)
+}
+
+// byTarget orders units by the ID of their target.
+func byTarget(u *unit, id models.TargetID) int { return byID(u.id, id) }
+
+// byID orders target IDs.
+func byID(a, b models.TargetID) int { return strings.Compare(string(a), string(b)) }

@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"pilotlight/models"
+)
+
+// Recommendation returns the latest recommendation with that id, or models.ErrNotFound.
+func (e *Engine) Recommendation(id string) (models.Recommendation, error) {
+	for _, u := range e.view.Load().units {
+		if p := u.published.Load(); p != nil && p.status.Latest != nil && p.status.Latest.Decision.ID == id {
+			return *p.status.Latest, nil
+		}
+	}
+	return models.Recommendation{}, fmt.Errorf("recommendation %q: only the latest of each target is kept here, see decisions for older ones: %w",
+		id, models.ErrNotFound)
+}
+
+// Approve carries a pending recommendation out and returns what became of it. It returns models.ErrNotFound for an unknown
+// id and models.ErrConflict if the recommendation does not wait for approval.
+func (e *Engine) Approve(ctx context.Context, id, by, note string) (models.Recommendation, error) {
+	return e.answer(ctx, id, models.Approval{Decision: id, By: by, Note: note, Approved: true})
+}
+
+// Reject withdraws a pending recommendation: the same advice is not given again until it changes.
+func (e *Engine) Reject(ctx context.Context, id, by, note string) (models.Recommendation, error) {
+	return e.answer(ctx, id, models.Approval{Decision: id, By: by, Note: note})
+}
+
+// answer records an operator's answer and acts on it.
+func (e *Engine) answer(ctx context.Context, id string, a models.Approval) (models.Recommendation, error) {
+	u := e.holder(id)
+	if u == nil {
+		_, err := e.Recommendation(id)
+		if err == nil {
+			err = models.ErrNotFound
+		}
+		return models.Recommendation{}, err
+	}
+	// Between two Steps, so that settings and unit stay as they are.
+	e.step.Lock()
+	defer e.step.Unlock()
+	u.own.Lock()
+	defer u.own.Unlock()
+	if u.latest == nil || u.latest.Decision.ID != id {
+		return models.Recommendation{}, fmt.Errorf("recommendation %q was replaced by a newer one: %w", id, models.ErrExpired)
+	}
+	if u.latest.Status != models.StatusPending || e.parts.Settings.Mode != models.ModeApprove {
+		return *u.latest, fmt.Errorf("recommendation %q is %s and mode is %s: only a pending one in mode approve can be answered: %w",
+			id, u.latest.Status, e.parts.Settings.Mode, models.ErrConflict)
+	}
+	if a.Approved && e.pause.Load().Paused {
+		return *u.latest, fmt.Errorf("recommendation %q: resume first: %w: %w", id, models.ErrPaused, models.ErrConflict)
+	}
+	now := e.deps.Clock().UTC()
+	a.At, a.Target = now, u.id
+	rec := *u.latest
+	rec.By, rec.Note, rec.Status = a.By, a.Note, models.StatusRejected
+	events := []models.Event{models.NewApprovalEvent(a)}
+	var act models.Action
+	if a.Approved {
+		rec.Status = models.StatusApproved
+		act = e.intend(u, &rec.Decision, now)
+		events = append(events, models.NewActionEvent(act))
+	}
+	if !e.append(ctx, events...) {
+		return *u.latest, fmt.Errorf("the answer could not be recorded, so nothing was done: %w", *e.journalErr.Load())
+	}
+	u.latest = &rec
+	if a.Approved {
+		e.send(ctx, u, act)
+	}
+	u.refresh()
+	return *u.latest, nil
+}
+
+// holder returns the unit whose published recommendation has the id, or nil.
+func (e *Engine) holder(id string) *unit {
+	for _, u := range e.view.Load().units {
+		if p := u.published.Load(); p != nil && p.status.Latest != nil && p.status.Latest.Decision.ID == id {
+			return u
+		}
+	}
+	return nil
+}
+
+// Pause stops all writes at once, those under way excepted. It holds over restarts.
+func (e *Engine) Pause(ctx context.Context, by, note string) (models.PauseState, error) {
+	// The switch first: it must work even if the journal does not.
+	e.deps.Gate.SetPaused(true)
+	return e.control(ctx, models.Control{By: by, Note: note, Paused: true})
+}
+
+// Resume lets writes through again, as far as the mode permits.
+func (e *Engine) Resume(ctx context.Context, by, note string) (models.PauseState, error) {
+	return e.control(ctx, models.Control{By: by, Note: note})
+}
+
+// control records an order and puts it into force. A pause is in force even if it cannot be recorded.
+func (e *Engine) control(ctx context.Context, c models.Control) (models.PauseState, error) {
+	c.At = e.deps.Clock().UTC()
+	recorded := e.append(ctx, models.NewControlEvent(c))
+	if recorded || c.Paused {
+		e.setPause(models.PauseState{Paused: c.Paused, Since: c.At, By: c.By, Note: c.Note})
+	}
+	if !recorded {
+		return e.PauseState(), fmt.Errorf("the order could not be recorded: %w", *e.journalErr.Load())
+	}
+	return e.PauseState(), nil
+}
+
+// setPause puts a state into force.
+func (e *Engine) setPause(s models.PauseState) {
+	e.pause.Store(&s)
+	e.deps.Gate.SetPaused(s.Paused)
+	e.metrics.setPaused(s.Paused)
+}
+
+// PauseState returns whether writes are paused.
+func (e *Engine) PauseState() models.PauseState { return *e.pause.Load() }

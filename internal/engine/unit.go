@@ -1,0 +1,206 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pilotlight/actuators"
+	"pilotlight/collectors"
+	"pilotlight/models"
+	"pilotlight/policy"
+	"pilotlight/predictor"
+)
+
+// warmupBins is how many steps with a value a target needs before its capacity may be lowered.
+const warmupBins = 10
+
+// unit is everything about one target. Whoever holds own owns it; published is for readers.
+type unit struct {
+	own sync.Mutex
+
+	id     models.TargetID
+	source string
+	labels map[string]string
+	meta   collectors.Meta
+
+	target   models.Target
+	policy   *policy.Policy
+	actuator actuators.Actuator
+
+	predictor *predictor.Predictor
+	memory    *policy.Memory
+	step      time.Duration
+	// next is the start of the step to be fed next; zero before the first.
+	next time.Time
+	// lastSample is the end of the newest step with a value.
+	lastSample time.Time
+	// known is how many steps with a value were fed.
+	known  int
+	recent recent
+	bin    policy.Bin
+
+	// rival names another source that reports the same target; "" is none.
+	rival string
+
+	observation models.Observation
+	observed    bool
+	observedAt  time.Time
+	observeErr  error
+
+	marks models.Marks
+	// open is an intent from before the start whose outcome was never recorded.
+	open *models.Action
+	// closed are outcomes found by reconciling, to be recorded with the next decision.
+	closed []models.Event
+	// outOfBandUntil is until when the target is left alone.
+	outOfBandUntil time.Time
+
+	forecast   *models.Forecast
+	noForecast *models.Reason
+	latest     *models.Recommendation
+	// recorded is the verdict of the newest decision in the journal.
+	recorded verdict
+	// approved is the decision an operator approved before the start and that was not acted on.
+	approved *models.Approval
+
+	published atomic.Pointer[published]
+}
+
+// published is what readers see of a unit.
+type published struct {
+	status   models.TargetStatus
+	forecast *models.Forecast
+	reason   *models.Reason
+}
+
+// newUnit makes a unit and gives it what the journal remembers.
+func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assignment) (*unit, error) {
+	if err := a.Target.Validate(); err != nil {
+		return nil, err
+	}
+	actuator := e.parts.Actuators[a.Target.Actuator]
+	if actuator == nil {
+		return nil, fmt.Errorf("target %q: there is no actuator %q: %w", found.ID, a.Target.Actuator, models.ErrNotFound)
+	}
+	step := e.parts.Settings.Step
+	p, err := predictor.New(e.parts.Predictor, step)
+	if err != nil {
+		return nil, fmt.Errorf("target %q: %w", found.ID, err)
+	}
+	u := &unit{
+		id: found.ID, source: sourceName, labels: found.Labels, meta: found.Meta,
+		target: a.Target, policy: a.Policy, actuator: actuator,
+		predictor: p, memory: policy.NewMemory(), step: step,
+		recent: newRecent(step, e.parts.Settings.Recent),
+	}
+	if r := e.restored[u.id]; r != nil {
+		u.marks, u.open, u.approved = r.marks, r.open(), r.approval
+		if r.decision != nil {
+			u.recorded = verdictOf(r.decision)
+			u.latest = &models.Recommendation{Decision: *r.decision, Status: models.StatusExpired, Note: "from before the start"}
+		}
+		delete(e.restored, u.id)
+	}
+	return u, nil
+}
+
+// feed gives the unit the steps of the window from start to end that it has not had yet. Steps without a value are missing,
+// except before the first value of all.
+func (u *unit) feed(data *collectors.TargetData, start, end time.Time) {
+	u.own.Lock()
+	defer u.own.Unlock()
+	if data.Meta != (collectors.Meta{}) {
+		u.meta = data.Meta
+	}
+	load := data.Series[models.SignalInvocations]
+	if u.next.IsZero() {
+		first := 0
+		for first < load.Len() && load.IsGap(first) {
+			first++
+		}
+		if first == load.Len() {
+			return
+		}
+		u.next = load.TimeAt(first)
+	}
+	if gap := start.Sub(u.next); gap > 0 {
+		u.skip(start)
+	}
+	for u.next.Before(end) {
+		u.push(data)
+	}
+	if u.predictor.RefitDue() {
+		// A failed fit leaves the parameters as they were; the forecast itself says if there is none.
+		_ = u.predictor.Refit()
+	}
+}
+
+// skip feeds missing steps up to the time.
+func (u *unit) skip(to time.Time) {
+	for !u.next.IsZero() && u.next.Before(to) {
+		u.push(&collectors.TargetData{})
+	}
+}
+
+// push feeds the next step.
+func (u *unit) push(data *collectors.TargetData) {
+	at := func(sig models.Signal) float64 {
+		s := &data.Series[sig]
+		if s.Len() == 0 {
+			return math.NaN()
+		}
+		v := s.At(int(u.next.Sub(s.Start()) / u.step))
+		if v < 0 || u.next.Before(s.Start()) {
+			return math.NaN()
+		}
+		return v
+	}
+	u.bin = policy.Bin{
+		Start: u.next, Step: u.step,
+		Invocations: at(models.SignalInvocations), Duration: at(models.SignalDuration),
+		Concurrency: at(models.SignalConcurrency), ColdStarts: at(models.SignalColdStarts),
+		QueueDepth: at(models.SignalQueueDepth),
+	}
+	u.predictor.Update(u.bin.Invocations)
+	u.memory.Observe(u.bin)
+	u.recent.push(u.next, at)
+	u.next = u.next.Add(u.step)
+	if !math.IsNaN(u.bin.Invocations) {
+		u.known++
+		u.lastSample = u.next
+	}
+}
+
+// state says how fresh the samples are at the time, given whether the source could be read.
+func (u *unit) state(now time.Time, sourceOK bool, staleAfter time.Duration) models.DataState {
+	switch {
+	case u.lastSample.IsZero():
+		return models.DataMissing
+	case !sourceOK || now.Sub(u.lastSample) > staleAfter:
+		return models.DataStale
+	}
+	return models.DataFresh
+}
+
+// predict makes the forecast, or the reason why there is none.
+func (u *unit) predict() {
+	f, err := u.predictor.Forecast(u.id, models.SignalInvocations, u.next)
+	if err != nil {
+		r := models.Because(models.ReasonShortHistory)
+		r.Detail = err.Error()
+		u.forecast, u.noForecast = nil, &r
+		return
+	}
+	u.forecast, u.noForecast = &f, nil
+}
+
+// reset forgets the history of a unit.
+func (e *Engine) reset(u *unit) {
+	// New returned a predictor of this configuration before, so it does again.
+	u.predictor, _ = predictor.New(e.parts.Predictor, u.step)
+	u.memory = policy.NewMemory()
+	u.next, u.lastSample, u.known = time.Time{}, time.Time{}, 0
+}

@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"pilotlight/models"
+)
+
+// view is the list of units that readers see.
+type view struct {
+	units   []*unit
+	sources []string // what is wrong with sources, in words
+	mode    models.Mode
+	stepped time.Time
+}
+
+// publish makes the present list of units the one that readers see.
+func (e *Engine) publish() {
+	v := &view{units: slices.Clone(e.units), mode: e.parts.Settings.Mode, stepped: e.stepped()}
+	for _, s := range e.sources {
+		switch {
+		case s.err != nil:
+			v.sources = append(v.sources, fmt.Sprintf("collector %q: %v", s.Name, s.err))
+		case s.cursor.IsZero():
+			v.sources = append(v.sources, fmt.Sprintf("collector %q has not been read yet", s.Name))
+		}
+	}
+	e.view.Store(v)
+}
+
+// stepped returns the time of the last Step, zero if there was none.
+func (e *Engine) stepped() time.Time {
+	if e.started.IsZero() {
+		return time.Time{}
+	}
+	return e.last
+}
+
+// publish makes the unit's state the one that readers see.
+func (u *unit) publish(staleAfter time.Duration, now time.Time, sourceErr error) {
+	p := &published{forecast: u.forecast, reason: u.noForecast}
+	p.status = models.TargetStatus{
+		Target: u.target, Data: u.state(now, sourceErr == nil, staleAfter), LastSample: u.lastSample,
+		Invocations: u.bin.Invocations, Duration: u.bin.Duration, Concurrency: u.bin.Concurrency,
+		Observation: u.observation, Observed: u.observed, Latest: u.latest,
+	}
+	if u.known == 0 {
+		p.status.Invocations, p.status.Duration, p.status.Concurrency = math.NaN(), math.NaN(), math.NaN()
+	}
+	if sourceErr != nil {
+		p.status.Problems = append(p.status.Problems, fmt.Sprintf("collector %q: %v", u.source, sourceErr))
+	}
+	if u.observeErr != nil {
+		p.status.Problems = append(p.status.Problems, u.observeErr.Error())
+	}
+	u.published.Store(p)
+}
+
+// refresh publishes the recommendation and observation after an action.
+func (u *unit) refresh() {
+	old := u.published.Load()
+	if old == nil {
+		return
+	}
+	p := *old
+	p.status.Latest, p.status.Observation, p.status.Observed = u.latest, u.observation, u.observed
+	u.published.Store(&p)
+}
+
+// Targets returns the state of all targets, sorted by ID.
+func (e *Engine) Targets() []models.TargetStatus {
+	units := e.view.Load().units
+	all := make([]models.TargetStatus, 0, len(units))
+	for _, u := range units {
+		if p := u.published.Load(); p != nil {
+			all = append(all, p.status)
+		}
+	}
+	return all
+}
+
+// find returns what is published of a target, or models.ErrNotFound.
+func (e *Engine) find(id models.TargetID) (*unit, *published, error) {
+	units := e.view.Load().units
+	if at, ok := slices.BinarySearchFunc(units, id, byTarget); ok {
+		if p := units[at].published.Load(); p != nil {
+			return units[at], p, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("target %q: %w", id, models.ErrNotFound)
+}
+
+// Target returns the state of a target, or models.ErrNotFound.
+func (e *Engine) Target(id models.TargetID) (models.TargetStatus, error) {
+	_, p, err := e.find(id)
+	if err != nil {
+		return models.TargetStatus{}, err
+	}
+	return p.status, nil
+}
+
+// Forecast returns the latest forecast of a target's invocations. It returns models.ErrNotFound for an unknown target, and
+// models.ErrInsufficientHistory with the reason if there is no forecast.
+func (e *Engine) Forecast(id models.TargetID) (models.Forecast, error) {
+	_, p, err := e.find(id)
+	switch {
+	case err != nil:
+		return models.Forecast{}, err
+	case p.forecast != nil:
+		return *p.forecast, nil
+	case p.reason != nil:
+		return models.Forecast{}, fmt.Errorf("forecast of %q: %s: %w", id, p.reason, models.ErrInsufficientHistory)
+	}
+	return models.Forecast{}, fmt.Errorf("forecast of %q: %w", id, models.ErrNoData)
+}
+
+// Series returns the samples of a target that are kept in memory, between from and to.
+func (e *Engine) Series(_ context.Context, id models.TargetID, sig models.Signal, from, to time.Time) (models.Series, error) {
+	u, _, err := e.find(id)
+	if err != nil {
+		return models.Series{}, err
+	}
+	u.own.Lock()
+	defer u.own.Unlock()
+	return u.recent.series(sig, from, to)
+}
+
+// Ready returns why the engine is not ready: it has not stepped yet, a collector fails, or the journal cannot be written.
+func (e *Engine) Ready() []string {
+	v := e.view.Load()
+	why := slices.Clone(v.sources)
+	if v.stepped.IsZero() {
+		why = append(why, "the first step has not ended yet")
+	}
+	if err := e.journalErr.Load(); err != nil {
+		why = append(why, fmt.Sprintf("journal: %v", *err))
+	}
+	return why
+}
+
+// Mode returns how far Pilotlight may go.
+func (e *Engine) Mode() models.Mode { return e.view.Load().mode }
+
+// LastStep returns the time of the last Step, zero if there was none.
+func (e *Engine) LastStep() time.Time { return e.view.Load().stepped }
