@@ -1,0 +1,138 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"pilotlight/models"
+)
+
+// Approval is the wire form of models.Approval.
+type Approval struct {
+	Decision string    `json:"decision" doc:"Id of the recommendation."`
+	Target   string    `json:"target" doc:"ID of the target. Untrusted text."`
+	At       time.Time `json:"at"`
+	By       string    `json:"by" doc:"The operator."`
+	Approved bool      `json:"approved" doc:"false: rejected."`
+	Note     string    `json:"note,omitempty" doc:"Untrusted text."`
+}
+
+// Action is the wire form of models.Action.
+type Action struct {
+	ID       string    `json:"id"`
+	Decision string    `json:"decision" doc:"Id of the decision behind it."`
+	Target   string    `json:"target" doc:"ID of the target. Untrusted text."`
+	From     Capacity  `json:"from" doc:"The capacity seen before."`
+	To       Capacity  `json:"to" doc:"The capacity to have."`
+	Issued   time.Time `json:"issued" doc:"When the intent was recorded."`
+	Expires  time.Time `json:"expires" doc:"From then on it must not be sent any more."`
+}
+
+// Marks is the wire form of models.Marks.
+type Marks struct {
+	LastUp   *time.Time `json:"last_up,omitempty" doc:"When Pilotlight last raised the floor."`
+	LastDown *time.Time `json:"last_down,omitempty" doc:"When Pilotlight last lowered the floor."`
+	Set      Capacity   `json:"set" doc:"The capacity Pilotlight last gave."`
+	Original Capacity   `json:"original" doc:"The capacity before Pilotlight first changed it."`
+}
+
+// Outcome is the wire form of models.Outcome.
+type Outcome struct {
+	Action   string    `json:"action" doc:"Id of the action."`
+	Decision string    `json:"decision" doc:"Id of the decision behind it."`
+	Target   string    `json:"target" doc:"ID of the target. Untrusted text."`
+	At       time.Time `json:"at"`
+	Status   string    `json:"status" enum:"applied,failed,dry_run,paused,expired,unknown" doc:"How the action ended."`
+	Observed Capacity  `json:"observed" doc:"The capacity read back afterwards."`
+	Kind     string    `json:"kind,omitempty" doc:"What kind of error the platform answered."`
+	Error    string    `json:"error,omitempty" doc:"What the platform answered. Untrusted text."`
+	Marks    Marks     `json:"marks"`
+}
+
+// ControlOrder is the wire form of models.Control.
+type ControlOrder struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by" doc:"The operator."`
+	Paused bool      `json:"paused" doc:"Whether writes are held back from then on."`
+	Note   string    `json:"note,omitempty" doc:"Untrusted text."`
+}
+
+// EventData is the payload of an event: one of the types its schema lists.
+type EventData struct{ value any }
+
+// MarshalJSON implements json.Marshaler.
+func (d EventData) MarshalJSON() ([]byte, error) { return json.Marshal(d.value) }
+
+// Schema implements huma.SchemaProvider.
+func (EventData) Schema(r huma.Registry) *huma.Schema {
+	s := &huma.Schema{Description: "What happened, by the type of the event."}
+	for _, t := range []reflect.Type{
+		reflect.TypeFor[Decision](), reflect.TypeFor[Approval](), reflect.TypeFor[Action](), reflect.TypeFor[Outcome](),
+		reflect.TypeFor[ControlOrder](),
+	} {
+		s.OneOf = append(s.OneOf, r.Schema(t, true, ""))
+	}
+	return s
+}
+
+// Event is the wire form of models.Event: the JSON format of CloudEvents 1.0.
+type Event struct {
+	SpecVersion     string    `json:"specversion" enum:"1.0"`
+	ID              string    `json:"id" doc:"Unique."`
+	Source          string    `json:"source" format:"uri-reference" example:"/pilotlight"`
+	Type            string    `json:"type" enum:"pilotlight.decision,pilotlight.approval,pilotlight.action,pilotlight.outcome,pilotlight.control"`
+	Time            time.Time `json:"time"`
+	Subject         string    `json:"subject,omitempty" doc:"ID of the target; absent for orders to the whole process. Untrusted text."`
+	Sequence        string    `json:"sequence,omitempty" pattern:"^[0-9]{20}$" doc:"Place in the journal."`
+	DataContentType string    `json:"datacontenttype" enum:"application/json"`
+	Data            EventData `json:"data"`
+}
+
+// toEvent returns the wire form; it returns ErrInvalid for an event without the payload of its type.
+func toEvent(e *models.Event) (Event, error) {
+	out := Event{
+		SpecVersion: "1.0", ID: e.ID, Source: models.EventSource, Type: string(e.Type), Time: e.Time.UTC(),
+		Subject: string(e.Target), DataContentType: "application/json",
+	}
+	if e.Seq > 0 {
+		out.Sequence = fmt.Sprintf("%020d", e.Seq)
+	}
+	switch {
+	case e.Type == models.EventDecision && e.Decision != nil:
+		out.Data.value = toDecision(e.Decision)
+	case e.Type == models.EventApproval && e.Approval != nil:
+		a := e.Approval
+		out.Data.value = Approval{
+			Decision: a.Decision, Target: string(a.Target), At: a.At.UTC(), By: a.By, Approved: a.Approved, Note: a.Note,
+		}
+	case e.Type == models.EventAction && e.Action != nil:
+		a := e.Action
+		out.Data.value = Action{
+			ID: a.ID, Decision: a.Decision, Target: string(a.Target), From: toCapacity(a.From), To: toCapacity(a.To),
+			Issued: a.Issued.UTC(), Expires: a.Expires.UTC(),
+		}
+	case e.Type == models.EventOutcome && e.Outcome != nil:
+		out.Data.value = toOutcome(e.Outcome)
+	case e.Type == models.EventControl && e.Control != nil:
+		c := e.Control
+		out.Data.value = ControlOrder{At: c.At.UTC(), By: c.By, Paused: c.Paused, Note: c.Note}
+	default:
+		return Event{}, fmt.Errorf("event %q of type %q has no payload of that type: %w", e.ID, e.Type, models.ErrInvalid)
+	}
+	return out, nil
+}
+
+func toOutcome(o *models.Outcome) Outcome {
+	return Outcome{
+		Action: o.Action, Decision: o.Decision, Target: string(o.Target), At: o.At.UTC(), Status: string(o.Status),
+		Observed: toCapacity(o.Observed), Kind: string(o.Kind), Error: o.Error,
+		Marks: Marks{
+			LastUp: timeOrNone(o.Marks.LastUp), LastDown: timeOrNone(o.Marks.LastDown), Set: toCapacity(o.Marks.Set),
+			Original: toCapacity(o.Marks.Original),
+		},
+	}
+}
