@@ -1,0 +1,102 @@
+package predictor
+
+import (
+	"time"
+
+	"pilotlight/models"
+)
+
+// Setting is what a model may need to know about the series it will forecast.
+type Setting struct {
+	// Step is the length of a step.
+	Step time.Duration
+	// Period is the season's length in steps for a seasonal model, else 0.
+	Period int
+	// Scale is the configured scale.
+	Scale Scale
+}
+
+// Model is a kind of forecaster that the pool can use.
+type Model struct {
+	// Name is what configuration, states and forecasts call the model; never renamed.
+	Name string
+	// Doc says in one sentence what it does and when it is good.
+	Doc string
+	// Seasonal models get one member for each configured period, other models one.
+	Seasonal bool
+	// New makes the forecaster.
+	New func(Setting) (Forecaster, error)
+}
+
+// Fitter is implemented by forecasters that choose their parameters from history. Refit gets the latest values, in time order
+// with NaN for missing ones, and leaves the forecaster in the state after the last one; on an error it changes nothing.
+type Fitter interface {
+	Refit(y []float64) error
+}
+
+// Models lists all models. To add one, write its file and add its line here: the conformance suite then runs on it.
+func Models() []Model {
+	return []Model{
+		{"holt_winters", "level and season with autocorrelated errors; good on regular load", true, newPoolHoltWinters},
+		{"holt_winters_smooth", "the same with a season in coarse bins; good on noisy counts with a daily course", true, newPoolSmooth},
+		{"holt_winters_damped", "level, damped trend and season; good on smooth growth", true, newPoolDamped},
+		{"holt_winters_multiplicative", "level times season; good on smooth load that never falls to zero", true, newPoolMultiplicative},
+		{"seasonal_naive", "repeats the last period; good on timers", true, newPoolSeasonalNaive},
+		{"persistence", "repeats the last value", false, func(Setting) (Forecaster, error) { return NewPersistence(), nil }},
+		{"mean_fast", "mean of the last few steps; good on bursts", false, func(Setting) (Forecaster, error) { return NewEWMA(0.4) }},
+		{"mean", "mean of the recent steps", false, func(Setting) (Forecaster, error) { return NewEWMA(0.12) }},
+		{"mean_slow", "mean of the last hundred steps", false, func(Setting) (Forecaster, error) { return NewEWMA(0.02) }},
+		{"median_15", "median of the last 15 steps; good on sparse load", false, func(Setting) (Forecaster, error) { return NewMedian(15) }},
+		{"median_60", "median of the last 60 steps; good on sparse load", false, func(Setting) (Forecaster, error) { return NewMedian(60) }},
+	}
+}
+
+// The Holt-Winters models of the pool bound the work of a fit: it must stay within milliseconds at periods of a week of
+// minutes.
+const (
+	poolStates      = 1440 // seasonal states at most
+	poolSmoothBins  = 96   // bins of the smooth variant: 15 minutes of a day
+	poolEvaluations = 40
+	poolPeriods     = 4    // periods of history that a fit uses
+	poolMinWindow   = 2048 // but at least as many steps
+)
+
+// poolOptions are the options that the Holt-Winters models of the pool share.
+func poolOptions(s Setting) HoltWintersOptions {
+	return HoltWintersOptions{
+		Period: s.Period, Bin: (s.Period + poolStates - 1) / poolStates, Scale: s.Scale, Loss: LossAbsolute,
+		MaxEvaluations: poolEvaluations, Window: max(poolPeriods*s.Period, poolMinWindow),
+	}
+}
+
+func newPoolHoltWinters(s Setting) (Forecaster, error) {
+	o := poolOptions(s)
+	o.AR = true
+	return NewHoltWinters(o)
+}
+
+func newPoolSmooth(s Setting) (Forecaster, error) {
+	o := poolOptions(s)
+	o.AR = true
+	o.Bin = max(o.Bin, s.Period/poolSmoothBins)
+	return NewHoltWinters(o)
+}
+
+func newPoolDamped(s Setting) (Forecaster, error) {
+	o := poolOptions(s)
+	o.Trend = TrendDamped
+	return NewHoltWinters(o)
+}
+
+func newPoolMultiplicative(s Setting) (Forecaster, error) {
+	o := poolOptions(s)
+	o.Season, o.Scale = SeasonMultiplicative, ScaleRaw
+	return NewHoltWinters(o)
+}
+
+func newPoolSeasonalNaive(s Setting) (Forecaster, error) { return NewSeasonalNaive(s.Period) }
+
+// memberName names the member of a seasonal model for one period.
+func memberName(model string, period time.Duration) string {
+	return model + "_" + models.Duration(period).String()
+}

@@ -1,0 +1,110 @@
+package predictor
+
+import (
+	"fmt"
+	"math"
+
+	"pilotlight/models"
+)
+
+var _ Forecaster = (*SeasonalNaive)(nil)
+
+const (
+	snMagic   = "PLSN"
+	snVersion = 1
+)
+
+// SeasonalNaive repeats the last period: the forecast h steps ahead is the value of the same position one period before, h
+// beyond a period included: y[t+h-m·ceil(h/m)], which is always known at t. Where that value is missing it takes the one
+// another period earlier, and else the latest known value.
+type SeasonalNaive struct {
+	period int
+	own    history
+	hist   *history // own, or one shared with the pool, which then feeds it
+	last   float64
+}
+
+// NewSeasonalNaive makes the model with a period in steps, in [1, MaxPeriod].
+func NewSeasonalNaive(period int) (*SeasonalNaive, error) {
+	if period < 1 || period > MaxPeriod {
+		return nil, fmt.Errorf("seasonal naive period %d is not in [1, %d] steps: %w", period, MaxPeriod, models.ErrInvalid)
+	}
+	s := &SeasonalNaive{period: period, own: newHistory(period), last: math.NaN()}
+	s.hist = &s.own
+	return s, nil
+}
+
+// share makes the model read h, to which its owner pushes each value before Update.
+func (s *SeasonalNaive) share(h *history) { s.hist, s.own.values = h, nil }
+
+// Update implements Forecaster.
+func (s *SeasonalNaive) Update(y float64) {
+	y = usable(y)
+	if s.hist == &s.own {
+		s.own.push(y)
+	}
+	if !math.IsNaN(y) {
+		s.last = y
+	}
+}
+
+// Forecast implements Forecaster; it needs one period.
+func (s *SeasonalNaive) Forecast(dst []float64) error {
+	if s.hist.len() < s.period || math.IsNaN(s.last) {
+		return errWarming
+	}
+	age := s.period
+	for h := range dst {
+		dst[h] = s.seasonal(age)
+		if age--; age == 0 {
+			age = s.period
+		}
+	}
+	return nil
+}
+
+// seasonal returns the value of age steps ago, or what replaces it.
+func (s *SeasonalNaive) seasonal(age int) float64 {
+	for ; age <= s.hist.len(); age += s.period {
+		if v := s.hist.at(age); !math.IsNaN(v) {
+			return v
+		}
+	}
+	return s.last
+}
+
+// MarshalBinary implements encoding.BinaryMarshaler. A shared history is not part of it.
+func (s *SeasonalNaive) MarshalBinary() ([]byte, error) {
+	var b writer
+	b.int(s.period)
+	b.float(s.last)
+	b.bool(s.hist == &s.own)
+	s.own.write(&b)
+	return seal(snMagic, snVersion, b.b), nil
+}
+
+// UnmarshalBinary implements encoding.BinaryUnmarshaler. It returns models.ErrInvalid, and changes nothing, for data that
+// MarshalBinary did not write.
+func (s *SeasonalNaive) UnmarshalBinary(data []byte) error {
+	r, err := unseal(snMagic, snVersion, data)
+	if err != nil {
+		return err
+	}
+	fresh := SeasonalNaive{period: r.int(1, MaxPeriod), last: usable(r.rawFloat())}
+	owned := r.bool()
+	fresh.own = newHistory(fresh.period)
+	fresh.own.read(r)
+	if shared := s.hist != nil && s.hist != &s.own; r.err == nil && shared == owned {
+		r.fail("the history is shared in one and not in the other")
+	}
+	if err := r.done(); err != nil {
+		return err
+	}
+	hist := s.hist
+	*s = fresh
+	s.hist = &s.own
+	if !owned {
+		s.hist = hist
+	}
+	return nil
+}
