@@ -50,7 +50,7 @@ func DefaultConfig() Config {
 		MinHistory: models.Duration(2 * time.Hour),
 		History:    models.Duration(14 * day),
 		RefitEvery: models.Duration(day),
-		Scale:      "auto",
+		Scale:      "log1p",
 	}
 }
 

@@ -47,9 +47,6 @@ func (p *Predictor) Forecast(id models.TargetID, sig models.Signal, start time.T
 // no member is ready.
 func (p *Predictor) mix(dst []float64) (leader int, ok bool) {
 	s := &p.score
-	for k := range p.leads {
-		s.weigh(k, p.ready)
-	}
 	top := p.peaks.top()
 	for h := range dst {
 		b := p.blend[h]

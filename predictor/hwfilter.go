@@ -29,6 +29,14 @@ func (f *hwFilter) start(s *HoltWintersState) {
 	f.season = append(f.season[:0], s.Season...)
 }
 
+// restart sets the state to that of g.
+func (f *hwFilter) restart(g *hwFilter) {
+	season := append(f.season[:0], g.season...)
+	p := f.p
+	*f = *g
+	f.season, f.p = season, p
+}
+
 // advance moves to the next position of the period.
 func (f *hwFilter) advance() {
 	f.pos++

@@ -3,7 +3,6 @@ package predictor
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/optimize"
 
@@ -103,31 +102,27 @@ func (w *HoltWinters) absoluteError(y []float64) float64 {
 
 // hwSearch is the problem that the optimiser solves: parameters are unbounded reals, mapped into their bounds.
 type hwSearch struct {
-	z       []float64
-	opt     *HoltWintersOptions
-	initial *HoltWintersState
-	filter  hwFilter
-	ahead   []float64
-	evals   int
+	z      []float64
+	opt    *HoltWintersOptions
+	origin hwFilter // in the state before z
+	filter hwFilter
+	ahead  []float64
+	evals  int
 }
 
 // searchParams returns the parameters with the least loss and the number of passes it took. A coarse grid finds the valley,
 // Nelder-Mead goes down. The search is deterministic.
 func searchParams(z []float64, opt *HoltWintersOptions, initial *HoltWintersState) (HoltWintersParams, int) {
-	s := &hwSearch{z: z, opt: opt, initial: initial, ahead: make([]float64, opt.LossSteps)}
-	s.filter = newHWFilter(opt, opt.startParams())
-	s.filter.season = slices.Clone(initial.Season)
-	starts := []HoltWintersParams{opt.startParams()}
-	if opt.start != nil {
-		starts = []HoltWintersParams{*opt.start}
-	} else {
-		for _, alpha := range []float64{0.02, 0.1, 0.5, 0.8} {
-			p := opt.startParams()
-			p.Alpha, p.Gamma = alpha, min(p.Gamma, 0.5*(1-alpha))
-			p.Beta = min(p.Beta, 0.5*alpha)
-			starts = append(starts, p)
+	starts := searchStarts(opt)
+	s := &hwSearch{opt: opt, origin: newHWFilter(opt, starts[0]), ahead: make([]float64, opt.LossSteps)}
+	s.origin.start(initial)
+	if skip := len(z) - opt.LossWindow; opt.LossWindow > 0 && skip > 0 {
+		for _, v := range z[:skip] {
+			s.origin.step(v)
 		}
+		z = z[skip:]
 	}
+	s.z = z
 	best, bestLoss := s.encode(starts[0]), math.Inf(1)
 	for _, p := range starts {
 		x := s.encode(p)
@@ -145,6 +140,21 @@ func searchParams(z []float64, opt *HoltWintersOptions, initial *HoltWintersStat
 		best = result.X
 	}
 	return s.decode(best), s.evals
+}
+
+// searchStarts are the points of the coarse grid: the parameters in use if there are any.
+func searchStarts(opt *HoltWintersOptions) []HoltWintersParams {
+	if opt.start != nil {
+		return []HoltWintersParams{*opt.start}
+	}
+	starts := []HoltWintersParams{opt.startParams()}
+	for _, alpha := range []float64{0.02, 0.1, 0.5, 0.8} {
+		p := opt.startParams()
+		p.Alpha, p.Gamma = alpha, min(p.Gamma, 0.5*(1-alpha))
+		p.Beta = min(p.Beta, 0.5*alpha)
+		starts = append(starts, p)
+	}
+	return starts
 }
 
 // encode maps parameters to unbounded reals, in the order alpha, beta, phi, gamma, rho of those that are in use.
@@ -199,7 +209,7 @@ func (s *hwSearch) decode(x []float64) HoltWintersParams {
 func (s *hwSearch) loss(x []float64) float64 {
 	s.evals++
 	s.filter.p = s.decode(x)
-	s.filter.start(s.initial)
+	s.filter.restart(&s.origin)
 	sum, n := 0.0, 0
 	for t, v := range s.z {
 		if len(s.ahead) > 1 {

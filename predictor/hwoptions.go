@@ -82,6 +82,9 @@ type HoltWintersOptions struct {
 	MaxEvaluations int
 	// Window bounds the steps of history that Refit uses; 0 means all.
 	Window int
+	// LossWindow bounds the latest steps that the search for parameters runs over; 0 means all after the initial state. The
+	// final state comes from all of them either way.
+	LossWindow int
 
 	// start, if not nil, is where the optimiser starts.
 	start *HoltWintersParams
@@ -107,8 +110,9 @@ func (o *HoltWintersOptions) Validate() error {
 	if o.Season == SeasonMultiplicative && (o.AR || o.Period < 2 || o.Scale != ScaleRaw) {
 		bad("season is multiplicative, so give it a period of 2 or more, the raw scale, and no AR")
 	}
-	if o.LossSteps < 0 || o.MaxEvaluations < 0 || o.Window < 0 {
-		bad("loss steps %d, evaluations %d and window %d must not be negative", o.LossSteps, o.MaxEvaluations, o.Window)
+	if o.LossSteps < 0 || o.MaxEvaluations < 0 || o.Window < 0 || o.LossWindow < 0 {
+		bad("loss steps %d, evaluations %d, window %d and loss window %d must not be negative",
+			o.LossSteps, o.MaxEvaluations, o.Window, o.LossWindow)
 	}
 	if o.Initial != nil && len(o.Initial.Season) != o.bins() {
 		bad("initial season has %d values, not %d", len(o.Initial.Season), o.bins())

@@ -13,6 +13,7 @@ func (w *HoltWinters) MarshalBinary() ([]byte, error) {
 	o := &w.opt
 	for _, v := range []int{
 		o.Period, o.Bin, int(o.Season), int(o.Trend), int(o.Scale), int(o.Init), int(o.Loss), o.LossSteps, o.MaxEvaluations, o.Window,
+		o.LossWindow,
 	} {
 		b.int(v)
 	}
@@ -62,7 +63,8 @@ func readHoltWinters(r *reader) (*HoltWinters, error) {
 	o.Period, o.Bin = r.int(0, MaxPeriod), r.int(1, MaxPeriod)
 	o.Season, o.Trend = Season(r.int(0, int(SeasonMultiplicative))), Trend(r.int(0, int(TrendDamped)))
 	o.Scale, o.Init, o.Loss = Scale(r.int(0, int(numScales)-1)), Init(r.int(0, int(InitClassical))), Loss(r.int(0, int(LossAbsolute)))
-	o.LossSteps, o.MaxEvaluations, o.Window = r.int(1, math.MaxInt32), r.int(1, math.MaxInt32), r.int(0, math.MaxInt32)
+	o.LossSteps, o.MaxEvaluations = r.int(1, math.MaxInt32), r.int(1, math.MaxInt32)
+	o.Window, o.LossWindow = r.int(0, math.MaxInt32), r.int(0, math.MaxInt32)
 	o.AR = r.bool()
 	fixed := r.bool()
 	w.fit.Scale = Scale(r.int(0, int(ScaleLog1p)))

@@ -56,7 +56,8 @@ func Models() []Model {
 const (
 	poolStates      = 1440 // seasonal states at most
 	poolSmoothBins  = 96   // bins of the smooth variant: 15 minutes of a day
-	poolEvaluations = 40
+	poolEvaluations = 30
+	poolLossWindow  = 2048
 	poolPeriods     = 4    // periods of history that a fit uses
 	poolMinWindow   = 2048 // but at least as many steps
 )
@@ -65,7 +66,7 @@ const (
 func poolOptions(s Setting) HoltWintersOptions {
 	return HoltWintersOptions{
 		Period: s.Period, Bin: (s.Period + poolStates - 1) / poolStates, Scale: s.Scale, Loss: LossAbsolute,
-		MaxEvaluations: poolEvaluations, Window: max(poolPeriods*s.Period, poolMinWindow),
+		MaxEvaluations: poolEvaluations, Window: max(poolPeriods*s.Period, poolMinWindow), LossWindow: poolLossWindow,
 	}
 }
 

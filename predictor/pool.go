@@ -180,7 +180,6 @@ func (p *Predictor) take(y float64) {
 		p.quant.score(y, &p.score)
 		p.score.score(y)
 	}
-	p.score.advance()
 	p.hist.push(y)
 	p.base.last(y)
 	p.peaks.add(y)
@@ -192,9 +191,7 @@ func (p *Predictor) take(y float64) {
 
 // predict asks every member and leaves the forecasts of the leads to be scored when their time has come.
 func (p *Predictor) predict() {
-	for m := range p.members {
-		p.ready[m] = p.members[m].f.Forecast(p.now[m]) == nil
-	}
+	p.ask()
 	p.score.predict(p.now, p.ready, p.quant.spread.value())
 }
 
@@ -227,8 +224,17 @@ func (p *Predictor) Refit() error {
 	return errors.Join(errs...)
 }
 
-// repredict asks every member again after a fit, so that the next forecast uses it. What is pending stays as it was said.
+// repredict asks every member again, after a fit or a restart, so that the next forecast uses its answer. What is pending
+// stays as it was said.
 func (p *Predictor) repredict() {
+	p.ask()
+	for k := range p.leads {
+		p.score.weigh(k, p.ready)
+	}
+}
+
+// ask gets the forecasts of every member from the present origin.
+func (p *Predictor) ask() {
 	for m := range p.members {
 		p.ready[m] = p.members[m].f.Forecast(p.now[m]) == nil
 	}

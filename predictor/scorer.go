@@ -4,7 +4,7 @@ import "math"
 
 // The mix: the weight of a member at a lead falls with this power of its recent error, so that few good members share it.
 const (
-	mixPower   = 8    // as repeated squaring in sharpen
+	mixPower   = 16   // as repeated squaring in sharpen
 	mixFloor   = 1e-4 // weights below this share are dropped
 	minScores  = 20   // errors that a member needs before it competes with members that have them
 	tinyError  = 1e-9 // keeps weights finite where errors are zero
@@ -72,9 +72,6 @@ func (r *ring) push(row []float32) {
 	}
 	copy(r.rows[at*r.width:], row)
 }
-
-// drop forgets the oldest row when its step was missing. Nothing is to do: the next push replaces it.
-func (s *scorer) advance() {}
 
 // score updates the errors of the members by the value of the step that is now known.
 func (s *scorer) score(y float64) {
@@ -154,6 +151,7 @@ func (s *scorer) weigh(k int, ready []bool) []float64 {
 
 // sharpen returns x to the power of mixPower.
 func sharpen(x float64) float64 {
+	x *= x
 	x *= x
 	x *= x
 	return x * x
