@@ -1,0 +1,142 @@
+package prometheus
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"pilotlight/models"
+)
+
+// Validate returns everything that is wrong with the configuration, each problem prefixed by its path. All wrap
+// models.ErrInvalid.
+func (c *Config) Validate() error {
+	var errs []error
+	report := func(path string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", path, err))
+		}
+	}
+	_, err := parseURL(c.URL)
+	report("url", err)
+	if err := c.HTTP.Validate(); err != nil {
+		report("http", fmt.Errorf("%w: %w", err, models.ErrInvalid))
+	}
+	c.validateNumbers(report)
+	p, err := presetNamed(c.Preset)
+	report("preset", err)
+	c.validateTemplates(p, report)
+	c.validateQueries(p, report)
+	return errors.Join(errs...)
+}
+
+func parseURL(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, fmt.Errorf("is missing; set the base of the API, such as http://prometheus:9090: %w", models.ErrInvalid)
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		// The error of url.Parse holds the text, which may hold a password.
+		return nil, fmt.Errorf("cannot be parsed; write it like http://prometheus:9090: %w", models.ErrInvalid)
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("scheme %q is not http or https: %w", u.Scheme, models.ErrInvalid)
+	case u.Host == "":
+		return nil, fmt.Errorf("has no host; write it like http://prometheus:9090: %w", models.ErrInvalid)
+	case u.Fragment != "":
+		return nil, fmt.Errorf("has a fragment (#...); remove it: %w", models.ErrInvalid)
+	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/api/v1"):
+		return nil, fmt.Errorf("ends with /api/v1, which is added by itself; remove it: %w", models.ErrInvalid)
+	}
+	return u, nil
+}
+
+func (c *Config) validateNumbers(report func(string, error)) {
+	positive := func(path string, bad bool, value any, rule string) {
+		if bad {
+			report(path, fmt.Errorf("%v is not %s: %w", value, rule, models.ErrInvalid))
+		}
+	}
+	positive("window", c.Window < 0, c.Window, "0 or more")
+	positive("sample_period", c.SamplePeriod <= 0, c.SamplePeriod, "above 0")
+	positive("lookback", c.Lookback < 0, c.Lookback, "0 or more")
+	positive("timeout", c.Timeout <= 0, c.Timeout, "above 0")
+	positive("max_retries", c.MaxRetries < 0 || c.MaxRetries > 100, c.MaxRetries, "between 0 and 100")
+	positive("max_points_per_query", c.MaxPointsPerQuery < 1 || c.MaxPointsPerQuery > maxPoints, c.MaxPointsPerQuery,
+		fmt.Sprintf("between 1 and %d", maxPoints))
+	positive("max_series", c.MaxSeries < 1, c.MaxSeries, "above 0")
+	positive("max_parallel", c.MaxParallel < 1 || c.MaxParallel > 64, c.MaxParallel, "between 1 and 64")
+}
+
+func (c *Config) validateTemplates(p preset, report func(string, error)) {
+	id, err := parseTemplate(firstOf(c.TargetID, p.targetID))
+	if err == nil && len(id.labels()) == 0 && p.targetID != "" {
+		err = fmt.Errorf("%q uses no label, so all series would be one target; write it like %s: %w", c.TargetID, p.targetID,
+			models.ErrInvalid)
+	}
+	report("target_id", err)
+	_, err = parseTemplate(firstOf(c.Group, p.group))
+	report("group", err)
+	for _, name := range slices.Sorted(maps.Keys(c.Labels)) {
+		if name == "" || len(name) > 128 {
+			report("labels", fmt.Errorf("name %q is empty or too long: %w", clean(name), models.ErrInvalid))
+			continue
+		}
+		_, err := parseTemplate(c.Labels[name])
+		report("labels."+name, err)
+	}
+}
+
+func (c *Config) validateQueries(p preset, report func(string, error)) {
+	report("selector", checkSelector(c.Selector, c.SkipSyntaxCheck))
+	for _, name := range slices.Sorted(maps.Keys(c.Queries)) {
+		_, err := models.ParseSignal(name)
+		report("queries."+clean(name), err)
+	}
+	queries, some := c.queries(p), false
+	for _, signal := range models.Signals() {
+		query := queries[signal]
+		if query == "" {
+			continue
+		}
+		some = true
+		path := "queries." + signal.String()
+		err := checkVariables(query)
+		if err == nil && c.Selector != "" && !strings.Contains(query, "${selector}") {
+			err = fmt.Errorf("has no ${selector}, so the selector would not apply to it; add ${selector} to its braces: %w",
+				models.ErrInvalid)
+		}
+		if err == nil && !c.SkipSyntaxCheck {
+			err = checkSyntax(c.expand(query, sampleStep), firstOf(c.TargetID, p.targetID))
+		}
+		report(path, err)
+	}
+	if !some && p.targetID != "" {
+		report("queries", fmt.Errorf("every signal is turned off; leave at least invocations: %w", models.ErrInvalid))
+	}
+}
+
+// queries returns the query of each signal, with the overrides applied.
+func (c *Config) queries(p preset) [models.NumSignals]string {
+	out := p.queries
+	for name, query := range c.Queries {
+		if signal, err := models.ParseSignal(name); err == nil {
+			out[signal] = strings.TrimSpace(query)
+		}
+	}
+	return out
+}
+
+// firstOf returns the first text that is not empty.
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
