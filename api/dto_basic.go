@@ -98,6 +98,16 @@ func (f Figures) MarshalJSON() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
+// UnmarshalJSON implements json.Unmarshaler; it keeps the order and leaves unknown figures out.
+func (f *Figures) UnmarshalJSON(data []byte) error {
+	var r models.Reason
+	if err := r.UnmarshalJSON(append(append([]byte(`{"numbers":`), data...), '}')); err != nil {
+		return err
+	}
+	*f = r.Numbers
+	return nil
+}
+
 // Schema implements huma.SchemaProvider.
 func (Figures) Schema(r huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: Number(0).Schema(r)}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -66,6 +67,12 @@ type EventData struct{ value any }
 
 // MarshalJSON implements json.Marshaler.
 func (d EventData) MarshalJSON() ([]byte, error) { return json.Marshal(d.value) }
+
+// UnmarshalJSON implements json.Unmarshaler; it keeps the payload as it is.
+func (d *EventData) UnmarshalJSON(data []byte) error {
+	d.value = json.RawMessage(slices.Clone(data))
+	return nil
+}
 
 // Schema implements huma.SchemaProvider.
 func (EventData) Schema(r huma.Registry) *huma.Schema {

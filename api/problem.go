@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 	"github.com/gin-gonic/gin"
 
 	"pilotlight/models"
@@ -136,13 +138,15 @@ func (s *server) problemOf(ctx context.Context, err error) error {
 // maxEchoLen bounds a value of the request that a problem shows.
 const maxEchoLen = 256
 
-// completeProblem is a huma transformer: it gives each problem its type, an instance, and an order that does not change.
+// completeProblem is a huma transformer: it gives each problem its type, an instance, a detail that says what to do, and an
+// order that does not change.
 func completeProblem(ctx huma.Context, _ string, v any) (any, error) {
 	p, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
 	}
-	if p.Type == "" {
+	found := p.Type == ""
+	if found {
 		kind := kindOfStatus(p.Status)
 		p.Type, p.Title = problemPrefix+kind.slug, kind.title
 		if kind == problemInternal {
@@ -153,10 +157,17 @@ func completeProblem(ctx huma.Context, _ string, v any) (any, error) {
 		if text, ok := e.Value.(string); ok && len(text) > maxEchoLen {
 			e.Value = strings.ToValidUTF8(text[:maxEchoLen], "") + "…"
 		}
+		if e.Message == validation.MsgUnexpectedProperty {
+			e.Message = fmt.Sprintf("unknown field; known are: %v", ctx.Operation().Metadata[metadataFields])
+			e.Value = nil
+		}
 	}
 	slices.SortStableFunc(p.Errors, func(a, b *huma.ErrorDetail) int {
 		return strings.Compare(a.Location+"\x00"+a.Message, b.Location+"\x00"+b.Message)
 	})
+	if found && len(p.Errors) > 0 {
+		p.Detail = p.Errors[0].Location + ": " + p.Errors[0].Message
+	}
 	if id := requestIDOf(ctx.Context()); p.Instance == "" && id != "" {
 		p.Instance = instanceOf(id)
 	}

@@ -17,14 +17,14 @@ type Events struct {
 	Next  string  `json:"next,omitempty" doc:"The cursor of the next page, which is older; absent on the last one."`
 }
 
-// eventSelection is how a request chooses events.
-type eventSelection struct {
+// EventSelection is how a request chooses events.
+type EventSelection struct {
 	Type   []string `query:"type" nullable:"false" enum:"pilotlight.decision,pilotlight.approval,pilotlight.action,pilotlight.outcome,pilotlight.control" example:"[\"pilotlight.decision\"]" doc:"Only these types, separated by commas."`
 	Target string   `query:"target" maxLength:"256" doc:"Only of this target."`
 }
 
 // types returns the types selected; none means all.
-func (e *eventSelection) types() []models.EventType {
+func (e *EventSelection) types() []models.EventType {
 	var out []models.EventType
 	for _, name := range e.Type {
 		out = append(out, models.EventType(name))
@@ -34,7 +34,7 @@ func (e *eventSelection) types() []models.EventType {
 
 type decisionsInput struct {
 	Page
-	eventSelection
+	EventSelection
 	From time.Time `query:"from" example:"2026-01-05T00:00:00Z" doc:"Only events at or after this time."`
 	To   time.Time `query:"to" example:"2026-01-06T00:00:00Z" doc:"Only events before this time."`
 }

@@ -27,7 +27,7 @@ const (
 )
 
 type eventsInput struct {
-	eventSelection
+	EventSelection
 	LastEventID string `header:"Last-Event-ID" pattern:"^[0-9]{1,20}$" doc:"The id of the last event received; a browser sends it by itself when it connects again."`
 	After       string `query:"after" pattern:"^[0-9]{1,20}$" doc:"Begin after this place in the journal: 0 is its beginning. Without it, and without Last-Event-ID, only new events are sent."`
 }

@@ -29,7 +29,8 @@ type recommendationsOutput struct {
 	Body RecommendationList
 }
 
-type recommendationInput struct {
+// RecommendationPath is the path of a request about a recommendation.
+type RecommendationPath struct {
 	ID string `path:"id" minLength:"1" maxLength:"128" doc:"Id of the recommendation."`
 }
 
@@ -55,7 +56,7 @@ func noteOf(a *Answer) string {
 }
 
 type answerInput struct {
-	recommendationInput
+	RecommendationPath
 	Body *Answer
 }
 
@@ -111,6 +112,6 @@ func (s *server) listRecommendations(_ context.Context, in *recommendationsInput
 	return out, nil
 }
 
-func (s *server) getRecommendation(_ context.Context, in *recommendationInput) (*recommendationOutput, error) {
+func (s *server) getRecommendation(_ context.Context, in *RecommendationPath) (*recommendationOutput, error) {
 	return recommended(s.deps.Recommendations.Recommendation(in.ID))
 }

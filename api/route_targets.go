@@ -37,12 +37,13 @@ type targetsOutput struct {
 	Body Targets
 }
 
-type targetInput struct {
+// TargetPath is the path of a request about a target.
+type TargetPath struct {
 	ID string `path:"id" maxLength:"256" example:"shop/checkout" doc:"ID of the target, escaped: a slash is %2F."`
 }
 
 // id returns the target the path names.
-func (in *targetInput) id() (models.TargetID, error) {
+func (in *TargetPath) id() (models.TargetID, error) {
 	id := models.TargetID(in.ID)
 	if err := id.Validate(); err != nil {
 		return "", invalid("path.id", err.Error())
@@ -55,7 +56,7 @@ type targetOutput struct{ Body Target }
 type forecastOutput struct{ Body Forecast }
 
 type seriesInput struct {
-	targetInput
+	TargetPath
 	Signal string    `query:"signal" enum:"invocations,duration,concurrency,errors,cold_starts,memory,queue_depth" default:"invocations" doc:"What is measured."`
 	From   time.Time `query:"from" example:"2026-01-05T00:00:00Z" doc:"Start of the range; a day before its end if left out."`
 	To     time.Time `query:"to" example:"2026-01-06T00:00:00Z" doc:"End of the range; now if left out."`
@@ -101,7 +102,7 @@ func (s *server) listTargets(_ context.Context, in *targetsInput) (*targetsOutpu
 	return out, nil
 }
 
-func (s *server) getTarget(_ context.Context, in *targetInput) (*targetOutput, error) {
+func (s *server) getTarget(_ context.Context, in *TargetPath) (*targetOutput, error) {
 	id, err := in.id()
 	if err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (s *server) getTarget(_ context.Context, in *targetInput) (*targetOutput, e
 	return &targetOutput{Body: toTarget(&status)}, nil
 }
 
-func (s *server) getForecast(_ context.Context, in *targetInput) (*forecastOutput, error) {
+func (s *server) getForecast(_ context.Context, in *TargetPath) (*forecastOutput, error) {
 	id, err := in.id()
 	if err != nil {
 		return nil, err

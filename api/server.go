@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strings"
 	"sync/atomic"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -167,6 +168,7 @@ func register[I, O any](s *server, op huma.Operation, handle func(context.Contex
 	if op.Method == http.MethodPost {
 		op.Errors = append(op.Errors, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
+	op.Metadata = map[string]any{metadataFields: bodyFields(reflect.TypeFor[I]())}
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
@@ -174,6 +176,28 @@ func register[I, O any](s *server, op huma.Operation, handle func(context.Contex
 		}
 		return out, nil
 	})
+}
+
+// metadataFields is where an operation keeps the names of the fields of its body.
+const metadataFields = "fields"
+
+// bodyFields returns the names of the fields that the body of an input has in JSON, separated by commas.
+func bodyFields(input reflect.Type) string {
+	body, ok := input.FieldByName("Body")
+	if !ok {
+		return ""
+	}
+	t := body.Type
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	var names []string
+	for field := range t.Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "-" {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 type headKey struct{}
