@@ -82,6 +82,7 @@ func collect(t *testing.T, f Fixture, req collectors.Request) collectors.Result 
 }
 
 func wellFormed(t *testing.T, f Fixture) {
+	t.Helper()
 	got := collect(t, f, f.Request)
 	if len(got.Targets) == 0 {
 		t.Fatal("no targets, but no error either")
@@ -97,10 +98,8 @@ func wellFormed(t *testing.T, f Fixture) {
 			t.Errorf("target %q has no value at all", target.ID)
 		}
 		for signal, series := range target.Series {
-			for _, v := range series.Values() {
-				if v < 0 || math.IsInf(v, 0) {
-					t.Errorf("target %q, %s: value %v", target.ID, models.Signal(signal), v)
-				}
+			if i := slices.IndexFunc(series.Values(), func(v float64) bool { return v < 0 }); i >= 0 {
+				t.Errorf("target %q, %s: value %v", target.ID, models.Signal(signal), series.At(i))
 			}
 		}
 	}
@@ -112,6 +111,7 @@ func wellFormed(t *testing.T, f Fixture) {
 }
 
 func inside(t *testing.T, f Fixture) {
+	t.Helper()
 	for _, target := range collect(t, f, f.Request).Targets {
 		for signal, series := range target.Series {
 			if series.Len() == 0 {
@@ -133,6 +133,7 @@ func inside(t *testing.T, f Fixture) {
 
 // onlyAsked also checks that a signal is the same whether it is asked for alone or with others.
 func onlyAsked(t *testing.T, f Fixture) {
+	t.Helper()
 	all := collect(t, f, f.Request)
 	for _, signal := range f.Request.Signals {
 		req := f.Request
@@ -160,6 +161,7 @@ func onlyAsked(t *testing.T, f Fixture) {
 
 // truncated checks that a value does not depend on what came after its step, or on how the range was cut.
 func truncated(t *testing.T, f Fixture) {
+	t.Helper()
 	all := collect(t, f, f.Request)
 	steps := int(f.Request.End.Sub(f.Request.Start) / f.Request.Step)
 	at := func(i int) time.Time { return f.Request.Start.Add(time.Duration(i) * f.Request.Step) }
@@ -183,12 +185,14 @@ func truncated(t *testing.T, f Fixture) {
 }
 
 func deterministic(t *testing.T, f Fixture) {
+	t.Helper()
 	if diff := cmp.Diff(text(collect(t, f, f.Request)), text(collect(t, f, f.Request))); diff != "" {
 		t.Errorf("the second call differs (-first +second):\n%s", diff)
 	}
 }
 
 func concurrent(t *testing.T, f Fixture) {
+	t.Helper()
 	want := text(collect(t, f, f.Request))
 	var wg sync.WaitGroup
 	got, errs := make([][]string, 6), make([]error, 6)
@@ -209,6 +213,7 @@ func concurrent(t *testing.T, f Fixture) {
 }
 
 func gaps(t *testing.T, f Fixture) {
+	t.Helper()
 	got := collect(t, f, f.Request)
 	for _, gap := range f.Gaps {
 		series := find(got, gap.Target).Series[gap.Signal]
@@ -224,6 +229,7 @@ func gaps(t *testing.T, f Fixture) {
 }
 
 func empty(t *testing.T, f Fixture) {
+	t.Helper()
 	if f.Empty.Step == 0 {
 		t.Skip("the source cannot be empty")
 	}
@@ -234,6 +240,7 @@ func empty(t *testing.T, f Fixture) {
 }
 
 func badRequest(t *testing.T, f Fixture) {
+	t.Helper()
 	for name, change := range map[string]func(*collectors.Request){
 		"end before start": func(r *collectors.Request) { r.Start, r.End = r.End, r.Start },
 		"no steps":         func(r *collectors.Request) { r.End = r.Start },
@@ -251,6 +258,7 @@ func badRequest(t *testing.T, f Fixture) {
 }
 
 func ended(t *testing.T, f Fixture) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := within(t, func() error {
@@ -262,6 +270,7 @@ func ended(t *testing.T, f Fixture) {
 }
 
 func stops(t *testing.T, f Fixture) {
+	t.Helper()
 	if f.Hang == nil {
 		t.Skip("the source cannot hang")
 	}

@@ -17,6 +17,7 @@ const (
 	presetCloudRun      = "cloud-run-stackdriver"
 	presetCloudRunGauge = "cloud-run-stackdriver-gauge"
 	presetAzure         = "azure-functions"
+	presetCustom        = "custom"
 )
 
 // preset is a set of queries for the metrics of one platform, and how its labels name a target.
@@ -25,11 +26,11 @@ type preset struct {
 	queries         [models.NumSignals]string
 }
 
-// Presets returns the names of the presets.
+// Presets returns the names of the presets. The last, custom, has no queries: all of them and target_id are to be configured.
 func Presets() []string {
 	return []string{
 		presetGeneric, presetKnative, presetKnativeLegacy, presetOpenFaaS, presetLambda, presetCloudRun, presetCloudRunGauge,
-		presetAzure,
+		presetAzure, presetCustom,
 	}
 }
 
@@ -51,6 +52,8 @@ func presetNamed(name string) (preset, error) {
 		return cloudRunGauge(), nil
 	case presetAzure:
 		return azure(), nil
+	case presetCustom:
+		return preset{}, nil
 	}
 	return preset{}, fmt.Errorf("%q is not one of %s: %w", clean(name), strings.Join(Presets(), ", "), models.ErrInvalid)
 }

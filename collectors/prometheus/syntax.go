@@ -55,7 +55,7 @@ func checkSyntax(query, targetID string) error {
 	}
 	for _, label := range id.labels() {
 		if !slices.Contains(grouping, label) {
-			return fmt.Errorf("groups by (%s), but target_id needs the label %q; add it to by (...): %w",
+			return fmt.Errorf("groups by (%s), but target_id needs the label %q; add it to by (...), or turn the signal off by an empty query: %w",
 				strings.Join(grouping, ", "), label, models.ErrInvalid)
 		}
 	}

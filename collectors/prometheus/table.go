@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/prometheus/common/model"
 
@@ -19,6 +20,9 @@ const (
 	kindNegative = "negative values, which became gaps"
 	kindOffGrid  = "values for times that were not asked for, which were left out"
 )
+
+// maxSnap is the most by which a count is rounded to a whole number.
+const maxSnap = 0.02
 
 // table gathers the values of one signal for all targets.
 type table struct {
@@ -65,7 +69,7 @@ func (t *table) add(value model.Value) error {
 			t.addSeries(sample.Metric, []model.SamplePair{{Timestamp: sample.Timestamp, Value: sample.Value}})
 		}
 	case nil:
-		return fmt.Errorf("gives nothing: %w", models.ErrNoData)
+		return fmt.Errorf("is answered without a result; check url and proxies: %w", models.ErrInvalid)
 	default:
 		return fmt.Errorf("gives a %s, not one value per function (an instant vector): %w", value.Type(), models.ErrInvalid)
 	}
@@ -90,7 +94,7 @@ func (t *table) addSeries(metric model.Metric, points []model.SamplePair) {
 		case v < 0:
 			col.negative++
 		default:
-			col.values[i] = snap(t.signal, v)
+			col.values[i] = snap(t.signal, t.span.step, v)
 		}
 	}
 }
@@ -154,11 +158,14 @@ func (t *table) finish() map[models.TargetID]*column {
 	return t.columns
 }
 
-// snap rounds a count that is a whole number but for the noise of floating point, which ${scale} makes.
-func snap(signal models.Signal, v float64) float64 {
+// snap rounds a count that is a whole number but for what the extra millisecond of ${window} does: noise of floating point
+// from ${scale}, and for the first growth of a counter from zero, which Prometheus does not extrapolate, a share of one
+// millisecond in a step.
+func snap(signal models.Signal, step time.Duration, v float64) float64 {
 	switch signal {
 	case models.SignalInvocations, models.SignalErrors, models.SignalColdStarts:
-		if whole := math.Round(v); math.Abs(v-whole) <= 1e-9*max(1, v) {
+		share := 1.01 * float64(time.Millisecond) / float64(step)
+		if whole := math.Round(v); math.Abs(v-whole) <= min(maxSnap, share*v) {
 			return whole
 		}
 	case models.SignalDuration, models.SignalConcurrency, models.SignalMemory, models.SignalQueueDepth:

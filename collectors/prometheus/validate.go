@@ -73,10 +73,11 @@ func (c *Config) validateNumbers(report func(string, error)) {
 }
 
 func (c *Config) validateTemplates(p preset, report func(string, error)) {
-	id, err := parseTemplate(firstOf(c.TargetID, p.targetID))
-	if err == nil && len(id.labels()) == 0 && p.targetID != "" {
-		err = fmt.Errorf("%q uses no label, so all series would be one target; write it like %s: %w", c.TargetID, p.targetID,
-			models.ErrInvalid)
+	text := firstOf(c.TargetID, p.targetID)
+	id, err := parseTemplate(text)
+	if err == nil && len(id.labels()) == 0 && (text != "" || c.Preset == presetCustom) {
+		err = fmt.Errorf("%q uses no label, so all series would be one target; write it like ${namespace}/${function}: %w",
+			clean(text), models.ErrInvalid)
 	}
 	report("target_id", err)
 	_, err = parseTemplate(firstOf(c.Group, p.group))
@@ -115,8 +116,8 @@ func (c *Config) validateQueries(p preset, report func(string, error)) {
 		}
 		report(path, err)
 	}
-	if !some && p.targetID != "" {
-		report("queries", fmt.Errorf("every signal is turned off; leave at least invocations: %w", models.ErrInvalid))
+	if !some && (p.targetID != "" || c.Preset == presetCustom) {
+		report("queries", fmt.Errorf("no signal has a query; set at least invocations: %w", models.ErrInvalid))
 	}
 }
 

@@ -19,6 +19,8 @@ const (
 	maxBatch = 1000
 	// maxBatchBytes bounds the memory of one write.
 	maxBatchBytes = 16 << 20
+	// minBatch is how many events are worth a batch: it costs about as much as syncing the disk that often.
+	minBatch = 12
 	// maxQueued is how many calls of Append can wait without blocking one another.
 	maxQueued = 256
 	// errDuplicateInBatch is what the server answers to a batch that has an event it knows already.
@@ -204,14 +206,11 @@ func (j *Journal) commit(ctx context.Context, records []record) error {
 	return nil
 }
 
-// store writes the records and returns how many of them the server knew already. More than one are written as an atomic
-// batch, which costs one sync of the disk. The server refuses a batch in which it knows one event; such a batch, which
-// follows an error, is written one by one.
+// store writes the records and returns how many of them the server knew already. Many are written as an atomic batch, which
+// costs one sync of the disk. The server refuses a batch in which it knows one event; such a batch, which follows an error,
+// is written one by one.
 func (c *client) store(ctx context.Context, records []record, s spreadValue) (duplicates int, err error) {
-	switch len(records) {
-	case 0:
-		return 0, nil
-	case 1:
+	if len(records) < minBatch {
 		return c.storeEach(ctx, records, s)
 	}
 	err = c.storeBatch(ctx, records, s)

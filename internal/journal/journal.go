@@ -74,7 +74,9 @@ func openLocked(ctx context.Context, opt Options, lock *dirLock) (*Journal, erro
 	}
 	c, err := newClient(ctx, srv.conn, opt)
 	if err != nil {
-		return nil, errors.Join(srv.explain(err), srv.stop())
+		err = srv.explain(err)
+		srv.stop()
+		return nil, err
 	}
 	life, endLife := context.WithCancel(context.WithoutCancel(ctx))
 	j := &Journal{
@@ -85,7 +87,8 @@ func openLocked(ctx context.Context, opt Options, lock *dirLock) (*Journal, erro
 	}
 	fail := func(err error) (*Journal, error) {
 		endLife()
-		return nil, errors.Join(err, srv.stop())
+		srv.stop()
+		return nil, err
 	}
 	if err := j.recoverSpread(ctx); err != nil {
 		return fail(err)
@@ -107,7 +110,8 @@ func (j *Journal) Close() error {
 		j.endLife()
 		<-j.written
 		j.metrics.unregister()
-		j.closeErr = errors.Join(j.server.stop(), j.lock.release())
+		j.server.stop()
+		j.closeErr = j.lock.release()
 	})
 	return j.closeErr
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +53,7 @@ func base() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 func decisionEvent(target models.TargetID, at time.Time, n int) models.Event {
 	return models.NewDecisionEvent(models.Decision{
-		ID: models.NewID("decision", target, at, fmt.Sprint(n)), Target: target, At: at, Mode: models.ModeDryRun,
+		ID: models.NewID("decision", target, at, strconv.Itoa(n)), Target: target, At: at, Mode: models.ModeDryRun,
 		Current: models.Warm(1), Desired: models.Warm(n), Reactive: 1, Predicted: n,
 		Reasons:    []models.Reason{models.Because("test", models.Num("n", float64(n)))},
 		Model:      "holt_winters",
@@ -62,19 +63,19 @@ func decisionEvent(target models.TargetID, at time.Time, n int) models.Event {
 
 func actionEvent(target models.TargetID, at time.Time, n int) models.Event {
 	return models.NewActionEvent(models.Action{
-		ID: models.NewID("action", target, at, fmt.Sprint(n)), Target: target, To: models.Warm(n), Issued: at, Expires: at.Add(time.Minute),
+		ID: models.NewID("action", target, at, strconv.Itoa(n)), Target: target, To: models.Warm(n), Issued: at, Expires: at.Add(time.Minute),
 	})
 }
 
 func outcomeEvent(target models.TargetID, at time.Time, n int) models.Event {
 	return models.NewOutcomeEvent(models.Outcome{
-		Action: models.NewID("action", target, at, fmt.Sprint(n)), Target: target, At: at, Status: models.OutcomeApplied, Observed: models.Warm(n),
+		Action: models.NewID("action", target, at, strconv.Itoa(n)), Target: target, At: at, Status: models.OutcomeApplied, Observed: models.Warm(n),
 	})
 }
 
 func approvalEvent(target models.TargetID, at time.Time, n int) models.Event {
 	return models.NewApprovalEvent(models.Approval{
-		Decision: models.NewID("decision", target, at, fmt.Sprint(n)), Target: target, At: at, By: "op", Approved: true,
+		Decision: models.NewID("decision", target, at, strconv.Itoa(n)), Target: target, At: at, By: "op", Approved: true,
 	})
 }
 
@@ -278,8 +279,6 @@ func forget(t *testing.T, j *Journal) {
 	if _, err := j.client.js.UpdateStream(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
-	probe := models.Event{}
-	_ = probe
 	deadline := time.NewTimer(10 * time.Second)
 	defer deadline.Stop()
 	for n := 0; ; n++ {
@@ -366,11 +365,11 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		"no directory":     {Options{Now: time.Now}, "set Dir"},
 		"no clock":         {Options{Dir: t.TempDir()}, "set Now"},
-		"negative age":     {Options{Dir: t.TempDir(), Now: time.Now, MaxAge: -1}, "negative"},
+		"negative age":     {Options{Dir: t.TempDir(), Now: time.Now, MaxAge: -1}, "below"},
 		"tiny age":         {Options{Dir: t.TempDir(), Now: time.Now, MaxAge: 1}, "below 1h"},
-		"negative size":    {Options{Dir: t.TempDir(), Now: time.Now, MaxBytes: -1}, "negative"},
+		"negative size":    {Options{Dir: t.TempDir(), Now: time.Now, MaxBytes: -1}, "below"},
 		"tiny size":        {Options{Dir: t.TempDir(), Now: time.Now, MaxBytes: 1}, "below"},
-		"negative window":  {Options{Dir: t.TempDir(), Now: time.Now, DedupWindow: -1}, "negative"},
+		"negative window":  {Options{Dir: t.TempDir(), Now: time.Now, DedupWindow: -1}, "between"},
 		"window above age": {Options{Dir: t.TempDir(), Now: time.Now, MaxAge: models.Duration(time.Hour), DedupWindow: 2 * time.Hour}, "between"},
 		"file":             {Options{Dir: filepath.Join(file, "journal"), Now: time.Now}, "choose another one"},
 	} {

@@ -12,7 +12,6 @@ import (
 // lockFile takes the advisory lock of the open file, or says that somebody else has it. The system releases it when the
 // process ends in whatever way.
 func lockFile(f *os.File) error {
-	//nolint:gosec // A file descriptor is a small number.
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return ErrInUse

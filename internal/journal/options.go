@@ -41,22 +41,6 @@ type Options struct {
 
 // complete checks the options and fills in the defaults.
 func (o Options) complete() (Options, error) {
-	switch {
-	case o.Dir == "":
-		return o, invalid("no directory is given: set Dir")
-	case o.Now == nil:
-		return o, invalid("no clock is given: set Now")
-	case o.MaxAge < 0:
-		return o, invalid("max age %s is negative", o.MaxAge)
-	case o.MaxAge > 0 && o.MaxAge.Std() < minMaxAge:
-		return o, invalid("max age %s is below %s", o.MaxAge, minMaxAge)
-	case o.MaxBytes < 0:
-		return o, invalid("max bytes %d is negative", o.MaxBytes)
-	case o.MaxBytes > 0 && o.MaxBytes < minMaxBytes:
-		return o, invalid("max bytes %d is below %d", o.MaxBytes, minMaxBytes)
-	case o.DedupWindow < 0:
-		return o, invalid("window of ids %s is negative", o.DedupWindow)
-	}
 	if o.MaxAge == 0 {
 		o.MaxAge = DefaultMaxAge
 	}
@@ -66,16 +50,30 @@ func (o Options) complete() (Options, error) {
 	if o.DedupWindow == 0 {
 		o.DedupWindow = DefaultDedupWindow
 	}
-	if o.DedupWindow < minDedupWindow || o.DedupWindow > o.MaxAge.Std() {
-		return o, invalid("window of ids %s is not between %s and the max age %s", o.DedupWindow, minDedupWindow, o.MaxAge)
-	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Registerer == nil {
 		o.Registerer = prometheus.NewRegistry()
 	}
-	return o, nil
+	return o, o.validate()
+}
+
+// validate says why the completed options cannot be used, or returns nil.
+func (o *Options) validate() error {
+	switch {
+	case o.Dir == "":
+		return invalid("no directory is given: set Dir")
+	case o.Now == nil:
+		return invalid("no clock is given: set Now")
+	case o.MaxAge.Std() < minMaxAge:
+		return invalid("max age %s is below %s", o.MaxAge, minMaxAge)
+	case o.MaxBytes < minMaxBytes:
+		return invalid("max bytes %d is below %d", o.MaxBytes, minMaxBytes)
+	case o.DedupWindow < minDedupWindow || o.DedupWindow > o.MaxAge.Std():
+		return invalid("window of ids %s is not between %s and the max age %s", o.DedupWindow, minDedupWindow, o.MaxAge)
+	}
+	return nil
 }
 
 const (

@@ -128,8 +128,10 @@ func (c *client) firstAt(ctx context.Context, t time.Time) (seq uint64, found bo
 
 // run searches window after window, each twice as large as the one before, until there are more events than asked for.
 func (q *query) run(ctx context.Context) error {
-	//nolint:gosec // A limit is at least 1.
-	width := uint64(q.filter.Limit) + 1
+	width, err := q.firstWidth(ctx)
+	if err != nil {
+		return err
+	}
 	for q.lo < q.hi && len(q.found) <= q.filter.Limit {
 		start := q.lo
 		if q.hi-q.lo > width {
@@ -148,6 +150,25 @@ func (q *query) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// firstWidth guesses how wide the first window must be to hold a page: from how many messages of the subjects there are.
+func (q *query) firstWidth(ctx context.Context) (uint64, error) {
+	//nolint:gosec // A limit is at least 1.
+	need := uint64(q.filter.Limit) + 1
+	if len(q.subjects) == 0 || q.hi <= q.lo {
+		return need, nil
+	}
+	client := q.journal.client
+	r, err := client.newReader(ctx, client.events, scan{subjects: q.subjects, startSeq: q.lo})
+	if err != nil {
+		return 0, err
+	}
+	defer r.remove()
+	if r.pending <= need {
+		return q.hi - q.lo, nil
+	}
+	return max(need, uint64(1.25*float64(need)*float64(q.hi-q.lo)/float64(r.pending))), nil
 }
 
 // search reads the window from start to hi. It declines a window that holds many more messages than are needed, unless

@@ -87,7 +87,8 @@ func encode(e models.Event) (record, error) {
 			return record{}, fmt.Errorf("event %q: %w", e.ID, err)
 		}
 	}
-	data, err := json.Marshal(e)
+	// Called directly, since json.Marshal would only read the JSON once more.
+	data, err := e.MarshalJSON()
 	if err != nil {
 		return record{}, fmt.Errorf("event %q cannot be written as JSON: %w", e.ID, errors.Join(err, models.ErrInvalid))
 	}

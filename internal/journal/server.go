@@ -47,11 +47,13 @@ func startServer(ctx context.Context, opt Options) (*server, error) {
 	s := &server{nats: srv, log: &serverLog{log: opt.Logger}}
 	srv.SetLoggerV2(s.log, false, false, false)
 	if err := s.start(ctx); err != nil {
-		return nil, errors.Join(err, s.stop())
+		s.stop()
+		return nil, err
 	}
 	s.conn, err = nats.Connect("", nats.InProcessServer(srv), nats.Name("pilotlight journal"), nats.NoCallbacksAfterClientClose())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("connect to the embedded server: %w", err), s.stop())
+		s.stop()
+		return nil, fmt.Errorf("connect to the embedded server: %w", err)
 	}
 	return s, nil
 }
@@ -79,13 +81,12 @@ func (s *server) start(ctx context.Context) error {
 }
 
 // stop closes the connection and stops the server; it returns when all is written and no goroutine is left.
-func (s *server) stop() error {
+func (s *server) stop() {
 	if s.conn != nil {
 		s.conn.Close()
 	}
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()
-	return nil
 }
 
 // running says why the server is not usable, or returns nil.
