@@ -1,0 +1,305 @@
+// Package awslambdatest is a fake of the part of the AWS Lambda API that provisioned concurrency needs, for tests that drive the
+// real SDK. It is strict: each request and each answer is checked against the published API model (see model/README.md), and
+// what breaks it fails the test. It works with a clock of its own, which Advance moves on.
+//
+// What the model does not say follows the developer guide and answers of the service that users have reported: the texts and
+// codes of errors, one configuration per version, the time an allocation takes, and that none of it is usable before its end.
+package awslambdatest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The operations, as they are called in Call and Fault.
+const (
+	opPut      = "PutProvisionedConcurrencyConfig"
+	opGet      = "GetProvisionedConcurrencyConfig"
+	opDelete   = "DeleteProvisionedConcurrencyConfig"
+	opList     = "ListProvisionedConcurrencyConfigs"
+	opAlias    = "GetAlias"
+	opAccount  = "GetAccountSettings"
+	opReserved = "GetFunctionConcurrency"
+)
+
+// Where the server stands.
+const (
+	Region  = "eu-west-1"
+	Account = "123456789012"
+)
+
+// Config is how the fake account is made; zero fields stand for the defaults.
+type Config struct {
+	// AccountLimit is the concurrency of the account, by default 1,000.
+	AccountLimit int
+	// Delay is how long it takes before an allocation begins, by default 2 minutes, and PerMinute how many instances are
+	// allocated per minute then, by default 6,000.
+	Delay     time.Duration
+	PerMinute int
+	// LowerDelay is how long a lowering takes, by default 10 seconds.
+	LowerDelay time.Duration
+	// Start is where the clock begins, by default a day in 2026.
+	Start time.Time
+}
+
+// withDefaults returns the configuration with its zero fields filled.
+func (c Config) withDefaults() Config {
+	if c.AccountLimit == 0 {
+		c.AccountLimit = 1000
+	}
+	if c.Delay == 0 {
+		c.Delay = 2 * time.Minute
+	}
+	if c.PerMinute == 0 {
+		c.PerMinute = 6000
+	}
+	if c.LowerDelay == 0 {
+		c.LowerDelay = 10 * time.Second
+	}
+	if c.Start.IsZero() {
+		c.Start = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
+	}
+	return c
+}
+
+// Call is a request that the server got.
+type Call struct {
+	Op     string
+	Method string
+	Path   string
+	Query  string
+	Input  map[string]any
+	// Status is that of the answer, 0 if there was none that counts.
+	Status int
+}
+
+// Server is the fake.
+type Server struct {
+	config Config
+	model  *model
+	http   *httptest.Server
+
+	mu         sync.Mutex
+	now        time.Time
+	functions  map[string]*function
+	faults     []Fault
+	stalled    *stall
+	calls      []Call
+	violations []string
+	writes     int
+	before     func(op string)
+}
+
+// New starts a server, and stops it when the test ends. The test fails if a request or an answer broke the model, unless the
+// test has taken the violations.
+func New(tb testing.TB, config Config) *Server {
+	tb.Helper()
+	m, err := loadModel()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	config = config.withDefaults()
+	s := &Server{config: config, model: m, now: config.Start, functions: make(map[string]*function)}
+	s.http = httptest.NewServer(s)
+	tb.Cleanup(func() {
+		s.http.CloseClientConnections()
+		s.http.Close()
+		for _, violation := range s.TakeViolations() {
+			tb.Errorf("against the API model of AWS Lambda: %s", violation)
+		}
+	})
+	return s
+}
+
+// URL returns the address of the server.
+func (s *Server) URL() string { return s.http.URL }
+
+// Now returns the time of the server's clock.
+func (s *Server) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+// Advance moves the clock on.
+func (s *Server) Advance(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = s.now.Add(d)
+}
+
+// Calls returns the requests so far, in the order of their answers.
+func (s *Server) Calls() []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// CallsOf returns how many requests of the operations there were; all without an argument.
+func (s *Server) CallsOf(ops ...string) int {
+	n := 0
+	for _, call := range s.Calls() {
+		if len(ops) == 0 || slices.Contains(ops, call.Op) {
+			n++
+		}
+	}
+	return n
+}
+
+// WriteRequests returns how many requests there were that write, whatever became of them.
+func (s *Server) WriteRequests() int { return s.CallsOf(opPut, opDelete) }
+
+// Writes returns how many requests have changed a configuration.
+func (s *Server) Writes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writes
+}
+
+// BeforeAnswer sets a function that is called with the operation before each request is carried out; nil is none.
+func (s *Server) BeforeAnswer(call func(op string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = call
+}
+
+// TakeViolations returns in what the requests and answers so far broke the model, and forgets it.
+func (s *Server) TakeViolations() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.violations
+	s.violations = nil
+	return taken
+}
+
+// violated notes violations.
+func (s *Server) violated(violations ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.violations = append(s.violations, violations...)
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	op, labels := s.model.match(r)
+	if op == nil {
+		s.violated(fmt.Sprintf("%s %s is no known operation", r.Method, r.URL.EscapedPath()))
+		w.Header().Set("X-Amzn-Errortype", "UnknownOperationException")
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	call := Call{Op: op.name, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery}
+	call.Input, call.Status = s.serve(w, r, op, labels)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, call)
+}
+
+// serve checks a request, carries it out and answers.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, op *operation, labels map[string]string) (map[string]any, int) {
+	if code, wrong := checkSignature(r, Region); code != "" {
+		s.violated(op.name + ": " + wrong)
+		return nil, s.fail(w, op, &failure{code, wrong})
+	}
+	input, wrong := s.model.input(op, labels, r)
+	if len(wrong) > 0 {
+		s.violated(wrong...)
+		return input, s.fail(w, op, &failure{"ValidationException", strings.Join(wrong, "; ")})
+	}
+	if !s.waitWhileStalled(r) {
+		return input, 0
+	}
+	s.mu.Lock()
+	before := s.before
+	s.mu.Unlock()
+	if before != nil {
+		before(op.name)
+	}
+	fault := s.nextFault(op.name)
+	if fault != nil && !fault.AfterEffect {
+		return input, s.strike(w, op, fault)
+	}
+	output, failed := s.carryOut(op.name, input)
+	switch {
+	case fault != nil:
+		return input, s.strike(w, op, fault)
+	case failed != nil:
+		return input, s.fail(w, op, failed)
+	}
+	return input, s.answer(w, op, output)
+}
+
+// answer checks an output against the model and sends it.
+func (s *Server) answer(w http.ResponseWriter, op *operation, output map[string]any) int {
+	status := op.shape.Traits.HTTP.Code
+	if op.shape.Output.Target == unit {
+		if output != nil {
+			s.violated(op.name + ": an answer where there is none")
+		}
+		w.WriteHeader(status)
+		return status
+	}
+	s.send(w, op.name+" answer", op.shape.Output.Target, status, output)
+	return status
+}
+
+// failure is an error to answer with.
+type failure struct{ code, message string }
+
+// fail checks that the operation may answer with the error, and sends it.
+func (s *Server) fail(w http.ResponseWriter, op *operation, f *failure) int {
+	status, ok := s.model.errorStatus(op, f.code)
+	if !ok {
+		s.violated(fmt.Sprintf("%s must not answer with %s", op.name, f.code))
+		status = http.StatusInternalServerError
+	}
+	kind, body := "User", map[string]any{}
+	if status >= http.StatusInternalServerError {
+		kind = "Service"
+	}
+	w.Header().Set("X-Amzn-Errortype", f.code)
+	name := namespace + f.code
+	if s.model.shapes[name] == nil {
+		// An error common to all services, which has no shape.
+		body["message"] = f.message
+		s.send(w, "", "", status, body)
+		return status
+	}
+	body["Type"] = kind
+	// The model writes the name of the message now one way, now the other.
+	for _, member := range s.model.shapes[name].members() {
+		if strings.EqualFold(member, "message") {
+			body[member] = f.message
+		}
+	}
+	s.send(w, op.name+" error "+f.code, name, status, body)
+	return status
+}
+
+// send checks a body against a shape, "" for none, and writes it.
+func (s *Server) send(w http.ResponseWriter, path, shapeName string, status int, body map[string]any) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		s.violated(path + ": " + err.Error())
+	}
+	if shapeName != "" {
+		var sent any
+		decoder := json.NewDecoder(strings.NewReader(string(data)))
+		decoder.UseNumber()
+		if err := decoder.Decode(&sent); err != nil {
+			s.violated(path + ": " + err.Error())
+		}
+		s.violated(s.model.check(path, shapeName, sent)...)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Amzn-Requestid", "00000000-0000-4000-8000-000000000000")
+	w.WriteHeader(status)
+	_, _ = w.Write(data)
+}
