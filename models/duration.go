@@ -14,6 +14,7 @@ type Duration time.Duration
 
 // ParseDuration reads what time.ParseDuration reads, and whole numbers of days (d) and weeks (w) before it.
 func ParseDuration(text string) (Duration, error) {
+	bad := fmt.Errorf("duration %q: write it like 90s, 15m, 1h30m or 14d: %w", text, ErrInvalid)
 	rest := text
 	var total time.Duration
 	for _, unit := range []struct {
@@ -25,8 +26,8 @@ func ParseDuration(text string) (Duration, error) {
 			continue
 		}
 		n, err := strconv.ParseInt(number, 10, 64)
-		if err != nil || n < 0 || n > math.MaxInt64/int64(time.Hour)/unit.hours/2 {
-			return 0, fmt.Errorf("duration %q: write it like 90s, 15m, 1h30m or 14d: %w", text, ErrInvalid)
+		if err != nil || strings.ContainsAny(number, "+-") || n > math.MaxInt64/int64(time.Hour)/unit.hours/2 {
+			return 0, bad
 		}
 		total += time.Duration(n*unit.hours) * time.Hour
 		rest = after
@@ -35,8 +36,8 @@ func ParseDuration(text string) (Duration, error) {
 		return Duration(total), nil
 	}
 	d, err := time.ParseDuration(rest)
-	if err != nil || (total > 0 && d < 0) {
-		return 0, fmt.Errorf("duration %q: write it like 90s, 15m, 1h30m or 14d: %w", text, ErrInvalid)
+	if err != nil || rest != text && d < 0 || d > math.MaxInt64-total {
+		return 0, bad
 	}
 	return Duration(total + d), nil
 }
@@ -44,13 +45,21 @@ func ParseDuration(text string) (Duration, error) {
 // Std returns the duration as a time.Duration.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
 
-// String renders the duration so that ParseDuration reads it back.
+// String renders the duration so that ParseDuration reads it back: 14d, 1h30m, 90s becomes 1m30s.
 func (d Duration) String() string {
 	const day = 24 * time.Hour
-	if t := time.Duration(d); t > 0 && t%day == 0 {
+	t := time.Duration(d)
+	if t > 0 && t%day == 0 {
 		return strconv.FormatInt(int64(t/day), 10) + "d"
 	}
-	return time.Duration(d).String()
+	text := t.String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
 }
 
 // MarshalText implements encoding.TextMarshaler.

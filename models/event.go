@@ -3,6 +3,7 @@ package models
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -105,7 +106,12 @@ func (e Event) MarshalJSON() ([]byte, error) {
 // payload returns the payload of the event's type.
 func (e *Event) payload() (any, error) {
 	var p any
-	missing := true
+	missing, others := true, 0
+	for _, set := range []bool{e.Decision != nil, e.Approval != nil, e.Action != nil, e.Outcome != nil, e.Control != nil} {
+		if set {
+			others++
+		}
+	}
 	switch e.Type {
 	case EventDecision:
 		p, missing = e.Decision, e.Decision == nil
@@ -118,10 +124,30 @@ func (e *Event) payload() (any, error) {
 	case EventControl:
 		p, missing = e.Control, e.Control == nil
 	}
-	if missing {
-		return nil, fmt.Errorf("event %s of type %q has no payload of that type: %w", e.ID, e.Type, ErrInvalid)
+	if missing || others != 1 {
+		return nil, fmt.Errorf("event %s of type %q must have exactly one payload, of that type: %w", e.ID, e.Type, ErrInvalid)
 	}
 	return p, nil
+}
+
+// event returns the event without its payload.
+func (in *eventJSON) event() (Event, error) {
+	out := Event{ID: in.ID, Type: in.Type, Time: in.Time.UTC(), Target: in.Subject}
+	if in.SpecVersion != "1.0" || in.ID == "" {
+		return Event{}, fmt.Errorf("event %q of CloudEvents version %q: an id and version 1.0 are needed: %w", in.ID, in.SpecVersion, ErrInvalid)
+	}
+	if string(in.Data) == "null" {
+		return Event{}, fmt.Errorf("event %q has no data: %w", in.ID, ErrInvalid)
+	}
+	if in.Sequence == "" {
+		return out, nil
+	}
+	seq, err := strconv.ParseUint(in.Sequence, 10, 64)
+	if err != nil {
+		return Event{}, fmt.Errorf("event %q: sequence %q: %w", in.ID, in.Sequence, ErrInvalid)
+	}
+	out.Seq = seq
+	return out, nil
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -130,11 +156,9 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
 	}
-	out := Event{ID: in.ID, Type: in.Type, Time: in.Time.UTC(), Target: in.Subject}
-	if in.Sequence != "" {
-		if _, err := fmt.Sscanf(in.Sequence, "%d", &out.Seq); err != nil {
-			return fmt.Errorf("event %s: sequence %q: %w", in.ID, in.Sequence, ErrInvalid)
-		}
+	out, err := in.event()
+	if err != nil {
+		return err
 	}
 	var into any
 	switch in.Type {
@@ -154,10 +178,10 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 		out.Control = new(Control)
 		into = out.Control
 	default:
-		return fmt.Errorf("event %s of unknown type %q: %w", in.ID, in.Type, ErrInvalid)
+		return fmt.Errorf("event %q of unknown type %q: %w", in.ID, in.Type, ErrInvalid)
 	}
 	if err := json.Unmarshal(in.Data, into); err != nil {
-		return fmt.Errorf("event %s: %w", in.ID, err)
+		return fmt.Errorf("event %q: %w", in.ID, err)
 	}
 	*e = out
 	return nil

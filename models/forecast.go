@@ -150,14 +150,18 @@ func (f *Forecast) Quantile(level float64, h int) float64 {
 		return f.values[i-1][h]
 	}
 	w := (level - f.levels[i-1]) / (f.levels[i] - f.levels[i-1])
-	return f.values[i-1][h]*(1-w) + f.values[i][h]*w
+	low, high := f.values[i-1][h], f.values[i][h]
+	return min(max(low*(1-w)+high*w, low), high) // rounding must not leave the two
 }
 
 // Steps returns the range of steps [lo, hi) that overlap the time from from to to.
 func (f *Forecast) Steps(from, to time.Time) (lo, hi int) {
 	n := int64(len(f.mean))
+	if f.step <= 0 {
+		return 0, 0
+	}
 	a := floorDiv(int64(from.Sub(f.start)), int64(f.step))
-	b := -floorDiv(-int64(to.Sub(f.start)), int64(f.step))
+	b := ceilDiv(int64(to.Sub(f.start)), int64(f.step))
 	a = min(max(a, 0), n)
 	b = min(max(b, a), n)
 	return int(a), int(b)

@@ -110,12 +110,12 @@ func (r *Reason) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*r = Reason{Code: in.Code, Detail: in.Detail}
-	if len(in.Numbers) == 0 {
+	if len(in.Numbers) == 0 || string(in.Numbers) == "null" {
 		return nil
 	}
 	d := json.NewDecoder(strings.NewReader(string(in.Numbers)))
-	if _, err := d.Token(); err != nil {
-		return err
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return fmt.Errorf("reason %s: its numbers are no object: %w", in.Code, ErrInvalid)
 	}
 	for d.More() {
 		name, err := d.Token()

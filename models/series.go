@@ -26,8 +26,9 @@ type Series struct {
 }
 
 // NewSeries builds a Series from samples in any order. Times are rounded down to the step; of samples in the same step the
-// last in input order wins; steps without a sample, and values that are NaN or infinite, are gaps. It returns ErrNoData for
-// no samples and ErrInvalid for a step that is not above zero or a span of more than MaxSeriesLen steps.
+// last usable one in input order wins; steps without a sample, and values that are NaN or infinite, are gaps. It returns
+// ErrNoData for no samples and ErrInvalid for a step that is not above zero, a span of more than MaxSeriesLen steps, or a time
+// that does not fit in nanoseconds since 1970 (years 1678 to 2262).
 func NewSeries(step time.Duration, samples []Sample) (Series, error) {
 	if step <= 0 {
 		return Series{}, fmt.Errorf("series step %s is not above 0: %w", step, ErrInvalid)
@@ -37,12 +38,18 @@ func NewSeries(step time.Duration, samples []Sample) (Series, error) {
 	}
 	first, last := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, s := range samples {
+		if !representable(s.Time) {
+			return Series{}, fmt.Errorf("series with a sample at %s, outside the years 1678 to 2262: %w", s.Time, ErrInvalid)
+		}
 		i := floorDiv(s.Time.UnixNano(), int64(step))
 		first, last = min(first, i), max(last, i)
 	}
 	n := last - first + 1
-	if n > MaxSeriesLen || n <= 0 {
-		return Series{}, fmt.Errorf("series of %d steps of %s is longer than %d: %w", n, step, MaxSeriesLen, ErrInvalid)
+	if n > MaxSeriesLen || n <= 0 { // a negative span is an overflow
+		return Series{}, fmt.Errorf("series from step %d to %d of %s is longer than %d steps: %w", first, last, step, MaxSeriesLen, ErrInvalid)
+	}
+	if !spans(first, n, int64(step)) {
+		return Series{}, fmt.Errorf("series of %d steps of %s leaves the years 1678 to 2262: %w", n, step, ErrInvalid)
 	}
 	values := make([]float64, n)
 	for i := range values {
@@ -65,6 +72,9 @@ func SeriesOf(start time.Time, step time.Duration, values []float64) (Series, er
 	if len(values) > MaxSeriesLen {
 		return Series{}, fmt.Errorf("series of %d steps is longer than %d: %w", len(values), MaxSeriesLen, ErrInvalid)
 	}
+	if !representable(start) || !spans(floorDiv(start.UnixNano(), int64(step)), int64(len(values)), int64(step)) {
+		return Series{}, fmt.Errorf("series of %d steps of %s from %s leaves the years 1678 to 2262: %w", len(values), step, start, ErrInvalid)
+	}
 	for i, v := range values {
 		if math.IsInf(v, 0) {
 			values[i] = math.NaN()
@@ -73,12 +83,45 @@ func SeriesOf(start time.Time, step time.Duration, values []float64) (Series, er
 	return Series{start: floorDiv(start.UnixNano(), int64(step)) * int64(step), step: int64(step), values: values}, nil
 }
 
+// floorDiv returns a/b rounded down, for b above 0.
 func floorDiv(a, b int64) int64 {
 	q := a / b
 	if a%b < 0 {
 		q--
 	}
 	return q
+}
+
+// ceilDiv returns a/b rounded up, for b above 0.
+func ceilDiv(a, b int64) int64 {
+	q := a / b
+	if a%b > 0 {
+		q++
+	}
+	return q
+}
+
+// The times that fit in nanoseconds since 1970, less a second at each end.
+const minUnix, maxUnix = math.MinInt64/int64(time.Second) + 1, math.MaxInt64/int64(time.Second) - 1
+
+// representable reports whether a time fits in nanoseconds since 1970.
+func representable(t time.Time) bool { return t.Unix() >= minUnix && t.Unix() <= maxUnix }
+
+// nanos returns the nanoseconds since 1970, of the nearest time that has them.
+func nanos(t time.Time) int64 {
+	switch {
+	case t.Unix() < minUnix:
+		return minUnix * int64(time.Second)
+	case t.Unix() > maxUnix:
+		return maxUnix * int64(time.Second)
+	default:
+		return t.UnixNano()
+	}
+}
+
+// spans reports whether n steps from step number first on, and the end of the last one, fit in nanoseconds since 1970.
+func spans(first, n, step int64) bool {
+	return first >= math.MinInt64/step && first <= math.MaxInt64/step-n
 }
 
 // Len returns the number of steps, gaps included.
@@ -136,11 +179,11 @@ func (s Series) Window(from, to time.Time) Series {
 	if s.step == 0 {
 		return s
 	}
-	lo := -floorDiv(-(from.UnixNano() - s.start), s.step)
-	hi := floorDiv(to.UnixNano()-s.start, s.step)
-	n := int64(len(s.values))
-	lo = min(max(lo, 0), n)
-	hi = min(max(hi, lo), n)
+	// The steps are counted from 1970, so that no difference can overflow.
+	first := s.start / s.step
+	end := first + int64(len(s.values))
+	lo := min(max(ceilDiv(nanos(from), s.step), first), end) - first
+	hi := max(min(max(floorDiv(nanos(to), s.step), first), end)-first, lo)
 	return Series{start: s.start + lo*s.step, step: s.step, values: s.values[lo:hi:hi]}
 }
 
@@ -157,9 +200,9 @@ func (s Series) Append(next Series) (Series, error) {
 	}
 	start := min(s.start, next.start)
 	end := max(s.start+int64(len(s.values))*s.step, next.start+int64(len(next.values))*s.step)
-	n := (end - start) / s.step
-	if n > MaxSeriesLen {
-		return Series{}, fmt.Errorf("series of %d steps is longer than %d: %w", n, MaxSeriesLen, ErrInvalid)
+	n := end/s.step - start/s.step
+	if n > MaxSeriesLen || n <= 0 { // a negative span is an overflow
+		return Series{}, fmt.Errorf("series of %d steps from %s on is longer than %d: %w", n, time.Unix(0, start).UTC(), MaxSeriesLen, ErrInvalid)
 	}
 	values := make([]float64, n)
 	for i := range values {
@@ -205,6 +248,10 @@ func (s *Series) UnmarshalJSON(data []byte) error {
 		} else {
 			values[i] = *v
 		}
+	}
+	if in.StepS == 0 && len(values) == 0 { // the zero Series
+		*s = Series{}
+		return nil
 	}
 	built, err := SeriesOf(in.Start, Seconds(in.StepS), values)
 	if err != nil {

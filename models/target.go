@@ -26,13 +26,17 @@ func (id TargetID) Validate() error {
 		return fmt.Errorf("target id of %d bytes is longer than %d: %w", len(s), maxTargetIDLen, ErrInvalid)
 	case !utf8.ValidString(s):
 		return fmt.Errorf("target id %q is not UTF-8: %w", s, ErrInvalid)
-	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }):
-		return fmt.Errorf("target id %q has a control character: %w", s, ErrInvalid)
+	case strings.ContainsFunc(s, invisible):
+		return fmt.Errorf("target id %q has a control or invisible character: %w", s, ErrInvalid)
 	case strings.TrimSpace(s) != s:
 		return fmt.Errorf("target id %q begins or ends with a space: %w", s, ErrInvalid)
 	}
 	return nil
 }
+
+// invisible reports whether a character does not show as what it is: controls, line and paragraph separators, marks that turn
+// the direction of text. The two joiners that many scripts need for spelling are let through.
+func invisible(r rune) bool { return !unicode.IsGraphic(r) && r != '\u200c' && r != '\u200d' }
 
 // Limits are the bounds that no decision may leave.
 type Limits struct {
