@@ -24,10 +24,10 @@ const (
 const maxInfoBytes = 1 << 20
 
 // Read reads a trace folder. Errors name the file and line and say what to do; those about the content wrap models.ErrInvalid.
-func Read(dir string) (*Trace, error) { return readFS(os.DirFS(dir), dir) }
+func Read(dir string) (*Trace, error) { return ReadFS(os.DirFS(dir), dir) }
 
-// readFS reads the trace in a file system; dir is what errors call it.
-func readFS(fsys fs.FS, dir string) (*Trace, error) {
+// ReadFS reads the trace in a file system; dir is what errors call it.
+func ReadFS(fsys fs.FS, dir string) (*Trace, error) {
 	var info Info
 	var functions []Function
 	var trace *Trace

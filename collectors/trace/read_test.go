@@ -46,7 +46,7 @@ func folder(tb testing.TB, info, functions, rows string) fstest.MapFS {
 
 func TestRead(t *testing.T) {
 	t.Parallel()
-	got, err := readFS(folder(t, goodInfo, goodFunctions, goodRows), "dir")
+	got, err := ReadFS(folder(t, goodInfo, goodFunctions, goodRows), "dir")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestRead(t *testing.T) {
 func TestReadAcceptsOtherLineEnds(t *testing.T) {
 	t.Parallel()
 	for _, rows := range []string{strings.ReplaceAll(goodRows, "\n", "\r\n"), strings.TrimSuffix(goodRows, "\n")} {
-		got, err := readFS(folder(t, goodInfo, strings.ReplaceAll(goodFunctions, "\n", "\r\n"), rows), "dir")
+		got, err := ReadFS(folder(t, goodInfo, strings.ReplaceAll(goodFunctions, "\n", "\r\n"), rows), "dir")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 				}
 				return text
 			}
-			_, err := readFS(folder(t, or(test.info, goodInfo), or(test.functions, goodFunctions), or(test.rows, goodRows)), "dir")
+			_, err := ReadFS(folder(t, or(test.info, goodInfo), or(test.functions, goodFunctions), or(test.rows, goodRows)), "dir")
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error is %v, want it to say %q", err, test.want)
 			}
@@ -174,7 +174,7 @@ func TestReadBrokenFiles(t *testing.T) {
 				without[name] = f
 			}
 		}
-		if _, err := readFS(without, "dir"); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "dir/"+file+": the file is missing") {
+		if _, err := ReadFS(without, "dir"); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "dir/"+file+": the file is missing") {
 			t.Errorf("without %s: %v", file, err)
 		}
 	}
@@ -187,7 +187,7 @@ func TestReadBrokenFiles(t *testing.T) {
 	} {
 		good := folder(t, goodInfo, goodFunctions, goodRows)
 		good[invocationsFile].Data = broken
-		if _, err := readFS(good, "dir"); !errors.Is(err, models.ErrInvalid) || !strings.Contains(err.Error(), "dir/invocations.csv.gz") {
+		if _, err := ReadFS(good, "dir"); !errors.Is(err, models.ErrInvalid) || !strings.Contains(err.Error(), "dir/invocations.csv.gz") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -257,7 +257,7 @@ func FuzzReadInvocations(f *testing.F) {
 	f.Add(invocationsHeader + "\nb,000000001,1\nb,2,999999999")
 	f.Add(invocationsHeader + "\r\na,1,1\r\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		trace, err := readFS(folder(t, goodInfo, goodFunctions, text), "dir")
+		trace, err := ReadFS(folder(t, goodInfo, goodFunctions, text), "dir")
 		if err != nil {
 			return
 		}

@@ -48,16 +48,14 @@ func load(stdio IO, path, mode string) (*config.Config, models.Mode, error) {
 		return nil, "", err
 	}
 	if mode == "" {
-		return cfg, cfg.Engine.Mode, nil
+		return cfg, cfg.Engine().Mode, nil
 	}
 	m, err := models.ParseMode(mode)
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: --mode: %w", ErrUsage, err)
 	}
-	if err := cfg.RequireMode(m); err != nil {
-		return nil, "", err
-	}
-	return cfg, m, nil
+	cfg, err = cfg.WithMode(m)
+	return cfg, m, err
 }
 
 // Check reads a configuration file as the daemon does and says what it found.
@@ -71,7 +69,7 @@ func Check(stdio IO, path string) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(stdio.Out, "%s is fine: %d collectors, %d actuators, %d target entries, mode %s, hash %s\n",
-		path, len(cfg.Collectors), len(cfg.Actuators), len(cfg.Targets), cfg.Engine.Mode, cfg.Hash())
+	_, err = fmt.Fprintf(stdio.Out, "%s is fine: %d collectors, %d actuators, %d policies, mode %s, hash %s\n",
+		path, len(cfg.Collectors()), len(cfg.Actuators()), len(cfg.Policies()), cfg.Engine().Mode, cfg.Hash())
 	return err
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"runtime"
 
 	"pilotlight/actuators"
 	"pilotlight/collectors"
@@ -14,20 +15,25 @@ import (
 // build makes the engine's parts from configuration. It does no I/O beyond reading credentials, so that a reload that fails
 // here has changed nothing.
 func build(cfg *config.Config, mode models.Mode, gate *engine.Gate, e env) (engine.Parts, error) {
-	out := engine.Parts{Settings: settings(cfg, mode), Predictor: cfg.Predictor, Actuators: map[string]actuators.Actuator{}}
-	for _, part := range cfg.Collectors {
+	out := engine.Parts{Settings: settings(cfg, mode), Predictor: cfg.Predictor(), Actuators: map[string]actuators.Actuator{}}
+	for _, part := range cfg.Collectors() {
 		c, err := construct(collectorFactories(), part, e)
 		if err != nil {
 			return engine.Parts{}, fmt.Errorf("collector %q: %w", part.Name, err)
 		}
 		out.Sources = append(out.Sources, engine.Source{Name: part.Name, Collector: c})
 	}
-	for _, part := range cfg.Actuators {
-		a, err := construct(actuatorFactories(), part.Part, e)
+	calls := actuators.NewMetrics(e.reg)
+	for _, part := range cfg.Actuators() {
+		a, err := construct(actuatorFactories(), part, e)
 		if err != nil {
 			return engine.Parts{}, fmt.Errorf("actuator %q: %w", part.Name, err)
 		}
-		out.Actuators[part.Name] = decorate(a, part, gate, e)
+		out.Actuators[part.Name], err = actuators.Decorate(a, part.Name, decoration(part.Limits),
+			actuators.Deps{Permit: gate.Permit, Now: e.now, Metrics: calls})
+		if err != nil {
+			return engine.Parts{}, err
+		}
 	}
 	r, err := newResolver(cfg)
 	if err != nil {
@@ -37,24 +43,27 @@ func build(cfg *config.Config, mode models.Mode, gate *engine.Gate, e env) (engi
 	return out, nil
 }
 
-// decorate puts the decorators around an actuator, the outermost first: metrics see everything, retries pass the rate limit
-// and the gate each time, and the gate stands right before the platform.
-func decorate(a actuators.Actuator, part config.Actuator, gate *engine.Gate, e env) actuators.Actuator {
-	a = actuators.WithGate(a, gate.Permit)
-	a = actuators.WithTimeout(a, part.Limits.Timeout.Std())
-	a = actuators.WithRateLimit(a, part.Limits.Rate, part.Limits.Burst)
-	a = actuators.WithRetry(a, actuators.RetryConfig{Max: part.Limits.Retries}, e.now)
-	return actuators.WithMetrics(a, part.Name, e.reg)
+// decoration turns the limits of an actuator's calls into the configuration of its decorators.
+func decoration(l config.CallLimits) actuators.Config {
+	c := actuators.DefaultConfig()
+	c.RateLimit = actuators.RateLimitConfig{PerSecond: l.Rate, Burst: l.Burst}
+	c.Timeout = actuators.TimeoutConfig{Observe: l.Timeout, Apply: l.Timeout}
+	c.Retry.Tries = 1 + l.Retries
+	return c
 }
 
 // settings turns the engine's block of the configuration into its settings.
 func settings(cfg *config.Config, mode models.Mode) engine.Settings {
-	c := cfg.Engine
+	c := cfg.Engine()
+	workers := c.Workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
 	return engine.Settings{
-		Mode: mode, Interval: c.Interval.Std(), Step: c.Step.Std(), IngestionDelay: c.IngestionDelay.Std(),
-		Lookback: c.Lookback.Std(), StaleAfter: c.StaleAfter.Std(), ActionTTL: c.ActionTTL.Std(),
-		ObserveEvery: c.ObserveEvery.Std(), OutOfBandBackoff: c.OutOfBandBackoff.Std(), RestartHold: c.RestartHold.Std(),
-		CheckpointEvery: c.CheckpointEvery.Std(), Recent: c.Recent.Std(), Workers: c.Workers, ConfigHash: cfg.Hash(),
+		Mode: mode, Interval: c.Interval, Step: c.Step, IngestionDelay: c.IngestionDelay,
+		Lookback: c.Lookback, StaleAfter: c.StaleAfter, ActionTTL: c.ActionTTL,
+		ObserveEvery: c.ObserveEvery, OutOfBandBackoff: c.OutOfBandBackoff, RestartHold: c.RestartHold,
+		CheckpointEvery: c.CheckpointEvery, Recent: c.Recent, Workers: workers, ConfigHash: cfg.Hash(),
 	}
 }
 
@@ -79,7 +88,8 @@ func newResolver(cfg *config.Config) (*resolver, error) {
 
 // Resolve implements engine.Resolver.
 func (r *resolver) Resolve(source string, found *collectors.TargetData) (engine.Assignment, bool, error) {
-	t, index, ok, err := r.cfg.Match(source, found.ID, found.Labels, config.Known{
+	t, index, ok, err := r.cfg.Match(config.Seen{
+		Collector: source, ID: found.ID, Labels: found.Labels,
 		Group: found.Meta.Group, MemoryMB: found.Meta.MemoryMB, ColdStart: found.Meta.ColdStart,
 	})
 	if err != nil || !ok {

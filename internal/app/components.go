@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -18,6 +19,8 @@ import (
 
 // env is what the process gives to the parts it builds.
 type env struct {
+	// ctx bounds what building may read, such as a file of credentials; it is not kept.
+	ctx    context.Context //nolint:containedctx // it lives as long as the call it is made for
 	logger *slog.Logger
 	reg    prometheus.Registerer
 	now    func() time.Time
@@ -38,11 +41,11 @@ func collectorFactories() []factory[collectors.Collector] {
 // actuatorFactories is the list of actuators. To add one, add its folder and a line here.
 func actuatorFactories() []factory[actuators.Actuator] {
 	return []factory[actuators.Actuator]{
-		of("dry_run", dryrun.DefaultConfig, (*dryrun.Config).Validate,
+		of("dry_run", dryrun.DefaultConfig, validateBy[dryrun.Config],
 			func(name string, c dryrun.Config, _ env) (actuators.Actuator, error) { return dryrun.New(name, c) }),
-		of("aws_lambda", awslambda.DefaultConfig, (*awslambda.Config).Validate,
+		of("aws_lambda", awslambda.DefaultConfig, validateBy[awslambda.Config],
 			func(name string, c awslambda.Config, e env) (actuators.Actuator, error) {
-				return awslambda.New(name, c, e.logger, e.now)
+				return awslambda.New(e.ctx, name, c, e.now)
 			}),
 	}
 }
@@ -70,6 +73,9 @@ func of[C, P any](kind string, defaults func() C, validate func(*C) error, build
 		},
 	}
 }
+
+// validateBy adapts a Validate method of a value.
+func validateBy[C interface{ Validate() error }](c *C) error { return (*c).Validate() }
 
 // decoders returns the decoder of each type.
 func decoders[P any](list []factory[P]) map[string]config.Decoder {

@@ -1,16 +1,9 @@
 package app
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"pilotlight/actuators"
@@ -55,14 +48,13 @@ func Replay(ctx context.Context, stdio IO, o ReplayOptions) error {
 	if err != nil {
 		return err
 	}
-	rec := sim.NewRecorder(recorded, setting)
+	rec := sim.NewRecorder(recorded, setting, nil)
 	eng, err := replayEngine(recorded, rec, pred, pol, o)
 	if err != nil {
 		return err
 	}
 	bar := newProgress(stdio, "replay", recorded.Minutes+1)
 	err = loop(ctx, recorded, func(now time.Time) error {
-		rec.SetTime(now)
 		bar.add(1)
 		return eng.engine.Step(ctx, eng.at(now))
 	})
@@ -70,7 +62,7 @@ func Replay(ctx context.Context, stdio IO, o ReplayOptions) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(o.Decisions, rec.WriteCSV)
+	return rec.WriteFile(o.Decisions)
 }
 
 // loop calls step at the end of every minute of the trace, its start and end included.
@@ -95,7 +87,7 @@ func kernels(stdio IO, path string) (predictor.Config, policy.Config, error) {
 	if err != nil {
 		return predictor.Config{}, policy.Config{}, err
 	}
-	return cfg.Predictor, cfg.Policies()[0], nil
+	return cfg.Predictor(), cfg.Policies()[0], nil
 }
 
 // simulated is an engine that runs on recorded time.
@@ -126,7 +118,7 @@ func replayEngine(t *trace.Trace, act actuators.Actuator, pred predictor.Config,
 			Mode: models.ModeAuto, Interval: time.Minute, Step: time.Minute, Lookback: time.Minute,
 			StaleAfter: 5 * time.Minute, ActionTTL: time.Minute, Workers: o.Workers, ConfigHash: "replay",
 		},
-		Sources:   []engine.Source{{Name: "trace", Collector: t.Collector()}},
+		Sources:   []engine.Source{{Name: "trace", Collector: trace.NewFromTrace("trace", t, time.Second)}},
 		Actuators: map[string]actuators.Actuator{"recorder": actuators.WithGate(act, gate.Permit)},
 		Resolver:  traceResolver{policy: p, lead: o.Lead, actuator: "recorder", maxWarm: replayMaxWarm},
 		Predictor: pred,
@@ -152,42 +144,4 @@ func (r traceResolver) Resolve(source string, found *collectors.TargetData) (eng
 		MemoryMB: found.Meta.MemoryMB, ColdStart: found.Meta.ColdStart, Lead: r.lead, Concurrency: 1,
 		Limits: models.Limits{MaxWarm: r.maxWarm, MaxKeepAlive: 48 * time.Hour},
 	}}, true, nil
-}
-
-// writeFile writes a file as a whole or not at all: a reader never sees half of it.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("write %s: %w", path, err), ignoreClosed(f.Close()), os.Remove(f.Name()))
-		}
-	}()
-	buffered := bufio.NewWriterSize(f, 1<<16)
-	if strings.HasSuffix(path, ".gz") {
-		zipped := gzip.NewWriter(buffered)
-		err = errors.Join(write(zipped), zipped.Close(), buffered.Flush())
-	} else {
-		err = errors.Join(write(buffered), buffered.Flush())
-	}
-	if err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil { //nolint:gosec // a result file that others may read
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
-
-// ignoreClosed drops the error of closing a file twice.
-func ignoreClosed(err error) error {
-	if errors.Is(err, os.ErrClosed) {
-		return nil
-	}
-	return err
 }

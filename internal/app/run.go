@@ -84,13 +84,13 @@ func (d *daemon) start(ctx context.Context, cfg *config.Config, mode models.Mode
 	}
 	d.metrics = newReloadMetrics(d.reg)
 	reg := prometheus.NewRegistry()
-	built, err := build(cfg, mode, &d.gate, d.env(reg))
+	built, err := build(cfg, mode, &d.gate, d.env(ctx, reg))
 	if err != nil {
 		return err
 	}
 	d.built.Store(reg)
 	d.journal, err = journal.Open(ctx, journal.Options{
-		Dir: cfg.Storage.Dir, MaxAge: cfg.Storage.MaxAge.Std(), Logger: d.log.With("component", "journal"), Registerer: d.reg,
+		Dir: cfg.Storage().Dir, Now: now, MaxAge: models.Duration(cfg.Storage().MaxAge), Logger: d.log.With("component", "journal"), Registerer: d.reg,
 	})
 	if err != nil {
 		return err
@@ -116,7 +116,9 @@ func (d *daemon) start(ctx context.Context, cfg *config.Config, mode models.Mode
 func now() time.Time { return time.Now().UTC() }
 
 // env returns what parts are built with.
-func (d *daemon) env(reg prometheus.Registerer) env { return env{logger: d.log, reg: reg, now: now} }
+func (d *daemon) env(ctx context.Context, reg prometheus.Registerer) env {
+	return env{ctx: ctx, logger: d.log, reg: reg, now: now}
+}
 
 // run steps and serves until ctx ends or one of both fails, then saves and closes.
 func (d *daemon) run(ctx context.Context) error {
@@ -125,7 +127,7 @@ func (d *daemon) run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, d.journal.Close())
 	}
-	l, err := listen(ctx, cfg.Server.Listen)
+	l, err := listen(ctx, cfg.Server().Listen)
 	if err != nil {
 		return errors.Join(err, d.journal.Close())
 	}
@@ -152,7 +154,7 @@ func (d *daemon) ticks() func(context.Context, time.Duration) (time.Time, bool) 
 			first = false
 			return now(), ctx.Err() == nil
 		}
-		delay := d.current.Load().Engine.IngestionDelay.Std()
+		delay := d.current.Load().Engine().IngestionDelay
 		at := now().Add(-delay).Truncate(interval).Add(interval + delay)
 		timer := time.NewTimer(time.Until(at))
 		defer timer.Stop()
@@ -179,7 +181,7 @@ func (d *daemon) handler(cfg *config.Config) (http.Handler, error) {
 	deps := api.Deps{
 		Fleet: d.engine, Recommendations: d.engine, Audit: d.journal, Control: d.engine, Admin: d,
 		Gatherer: prometheus.GathererFunc(d.gather), Registerer: d.reg, Logger: d.log.With("component", "api"),
-		Open: cfg.Server.Open, Now: now, Version: version.Version,
+		Open: cfg.Server().Open, Now: now, Version: version.Version,
 	}
 	for _, t := range tokens {
 		deps.Tokens = append(deps.Tokens, api.Token{Name: t.Name, Role: api.Role(t.Role), Secret: t.Secret})
@@ -214,7 +216,7 @@ func (d *daemon) Reload(ctx context.Context) (string, error) {
 	reg := prometheus.NewRegistry()
 	var built engine.Parts
 	if err == nil {
-		built, err = build(cfg, mode, &d.gate, d.env(reg))
+		built, err = build(cfg, mode, &d.gate, d.env(ctx, reg))
 	}
 	if err == nil {
 		err = d.engine.Reload(built)
@@ -233,17 +235,16 @@ func (d *daemon) Reload(ctx context.Context) (string, error) {
 
 // restartNeeded refuses a change that only a restart can carry out.
 func restartNeeded(before, after *config.Config) error {
-	if before.Storage != after.Storage {
-		return fmt.Errorf("storage cannot change while the daemon runs: restart it, or set it back to %q: %w",
-			before.Storage.Dir, models.ErrConflict)
+	refuse := func(key string, was any) error {
+		return fmt.Errorf("%s cannot change while the daemon runs: restart it, or set it back to %v: %w", key, was, models.ErrConflict)
 	}
-	if before.Server.Listen != after.Server.Listen || before.Server.Open != after.Server.Open {
-		return fmt.Errorf("server.listen and server.open cannot change while the daemon runs: restart it, or set listen back to %q: %w",
-			before.Server.Listen, models.ErrConflict)
-	}
-	if before.Engine.Step != after.Engine.Step {
-		return fmt.Errorf("engine.step cannot change while the daemon runs: restart it, or set it back to %s: %w",
-			before.Engine.Step, models.ErrConflict)
+	switch {
+	case before.Storage() != after.Storage():
+		return refuse("storage", before.Storage().Dir)
+	case before.Server() != after.Server():
+		return refuse("server.listen or server.open", before.Server().Listen)
+	case before.Engine().Step != after.Engine().Step:
+		return refuse("engine.step", before.Engine().Step)
 	}
 	return nil
 }

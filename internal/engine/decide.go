@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"time"
 
+	"pilotlight/actuators"
 	"pilotlight/models"
 	"pilotlight/policy"
 )
@@ -90,6 +91,11 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 		return e.hold(u, now, reason)
 	}
 	d := u.policy.Decide(&facts, u.memory)
+	if got := actuators.Reach(u.actuator, d.Current, d.Desired); d.Desired.Levers() != 0 && got != d.Desired {
+		reason := models.Because(models.ReasonPlatform)
+		reason.Detail = fmt.Sprintf("asked for %s, it will show %s", d.Desired, got)
+		d.Desired, d.Reasons = got, append(d.Reasons, reason)
+	}
 	explain(&d, u, sourceErr)
 	return d
 }

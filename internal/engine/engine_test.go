@@ -119,7 +119,7 @@ func TestGapsAreNotZero(t *testing.T) {
 	r.steps(60, 89)
 	before := r.platform.warm["b"]
 	r.steps(90, 120)
-	if got := r.platform.warm["b"]; got != before {
+	if got := r.platform.warm["b"]; got < before {
 		t.Errorf("floor %d became %d while samples were missing", before, got)
 	}
 	if s, _ := r.Target("b"); s.Data != models.DataStale {

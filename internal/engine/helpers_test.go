@@ -145,7 +145,9 @@ var (
 	_ StateStore = (*fakeJournal)(nil)
 )
 
-func newJournal() *fakeJournal { return &fakeJournal{ids: map[string]bool{}, state: map[string][]byte{}} }
+func newJournal() *fakeJournal {
+	return &fakeJournal{ids: map[string]bool{}, state: map[string][]byte{}}
+}
 
 func (j *fakeJournal) Append(_ context.Context, events ...models.Event) error {
 	j.mu.Lock()
@@ -240,7 +242,9 @@ type rig struct {
 // newRig builds an engine over the given loads.
 func newRig(t *testing.T, loads map[models.TargetID]load, change ...func(*rig)) *rig {
 	t.Helper()
+	// Every need is met, whatever it costs: these tests are about the engine.
 	cfg := policy.DefaultConfig()
+	cfg.Selection, cfg.Reactive, cfg.PlatformKeepAlive = policy.SelectMax, policy.ReactiveNeed, 0
 	p, err := policy.New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,188 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/guptarohit/asciigraph"
+
+	"pilotlight/internal/sim"
+	"pilotlight/models"
+)
+
+// say writes a line of progress to standard error.
+func say(stdio IO, format string, args ...any) { fmt.Fprintf(stdio.Err, format, args...) }
+
+// watch shows what happens in the demo: lines that rewrite themselves on a terminal, a few lines elsewhere.
+type watch struct {
+	demo     *demonstration
+	terminal bool
+	lines    int
+	shown    time.Time
+	busiest  int
+	samples  []sim.PlotPoint
+}
+
+// newWatch makes a watch over the busiest function of the day.
+func newWatch(d *demonstration) *watch {
+	w := &watch{demo: d, terminal: isTerminal(d.stdio.Err)}
+	var most int64
+	from := d.trace.Minute(d.start())
+	for i := range d.trace.Functions {
+		var n int64
+		for _, row := range d.trace.Rows(i, from, from+int(demoLength/time.Minute)) {
+			n += int64(row.Count)
+		}
+		if n > most {
+			most, w.busiest = n, i
+		}
+	}
+	say(d.stdio, "API: http://%s  (recorded day %s)\n", d.listener.Addr(), d.start().Format("2006-01-02"))
+	return w
+}
+
+// show takes note of the time and draws, but not more often than is useful.
+func (w *watch) show(t time.Time) {
+	w.samples = append(w.samples, w.sample(t))
+	every := time.Hour
+	if w.terminal {
+		every = 10 * time.Minute
+	}
+	if t.Sub(w.shown) < every && !t.Equal(w.demo.end()) {
+		return
+	}
+	w.shown = t
+	if !w.terminal {
+		if t.Sub(w.demo.start())%(4*time.Hour) == 0 {
+			with, without := w.demo.with.Total(), w.demo.without.Total()
+			say(w.demo.stdio, "%s  cold starts %d with Pilotlight, %d without\n", t.Format("15:04"), with.ColdStarts, without.ColdStarts)
+		}
+		return
+	}
+	text := w.screen(t)
+	if w.lines > 0 {
+		fmt.Fprintf(w.demo.stdio.Err, "\x1b[%dA\x1b[J", w.lines)
+	}
+	w.lines = strings.Count(text, "\n")
+	say(w.demo.stdio, "%s", text)
+}
+
+// sample measures the busiest function in the minute that ended at t.
+func (w *watch) sample(t time.Time) sim.PlotPoint {
+	d := w.demo
+	name := d.trace.Functions[w.busiest].Name
+	p := sim.PlotPoint{Time: t}
+	for _, row := range d.trace.Rows(w.busiest, d.trace.Minute(t)-1, d.trace.Minute(t)) {
+		p.Invocations = float64(row.Count)
+	}
+	if f, err := d.engine.Forecast(models.TargetID(name)); err == nil {
+		p.HasForecast, p.Low, p.Median, p.High = true, f.Quantile(0.1, 0), f.Quantile(0.5, 0), f.Quantile(0.9, 0)
+	}
+	if in, err := d.with.Instances(name); err == nil {
+		p.Warm = in.Ready + in.Idle
+	}
+	// The name is one of the trace, so usages are there.
+	with, _ := d.with.Usage(name)
+	without, _ := d.without.Usage(name)
+	p.ColdWith, p.ColdWithout = with.ColdStarts, without.ColdStarts
+	return p
+}
+
+// screen is what a terminal shows at the time.
+func (w *watch) screen(t time.Time) string {
+	var b strings.Builder
+	done := float64(t.Sub(w.demo.start())) / float64(demoLength)
+	const width = 40
+	full := min(int(done*width), width)
+	fmt.Fprintf(&b, "%s [%s%s] %3.0f %%\n", t.Format("15:04"), strings.Repeat("=", full), strings.Repeat(" ", width-full), 100*done)
+	with, without := w.demo.with.Total(), w.demo.without.Total()
+	table(&b, &with, &without)
+	b.WriteString(w.chart(70, 8))
+	return b.String()
+}
+
+// chart draws the invocations of the busiest function and their forecast.
+func (w *watch) chart(width, height int) string {
+	calls, ahead := make([]float64, len(w.samples)), make([]float64, len(w.samples))
+	for i, p := range w.samples {
+		calls[i] = p.Invocations
+		if i > 0 && w.samples[i-1].HasForecast {
+			ahead[i] = w.samples[i-1].High
+		}
+	}
+	if len(calls) < 2 {
+		return ""
+	}
+	return asciigraph.PlotMany([][]float64{peaks(ahead, width), peaks(calls, width)}, asciigraph.Height(height),
+		asciigraph.SeriesColors(asciigraph.Default, asciigraph.Green), asciigraph.Precision(0),
+		asciigraph.Caption("invocations a minute of the busiest function, and the 90 % quantile forecast a minute before")) + "\n"
+}
+
+// peaks shrinks values to at most n, each the greatest of its part.
+func peaks(values []float64, n int) []float64 {
+	if len(values) <= n {
+		return values
+	}
+	out := make([]float64, n)
+	for i, v := range values {
+		at := i * n / len(values)
+		out[at] = max(out[at], v)
+	}
+	return out
+}
+
+// table compares both platforms.
+func table(w io.Writer, with, without *sim.Usage) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\tcold starts\tcold share\tseconds waited\tidle GB-s\tcost $\t")
+	row := func(name string, u *sim.Usage) {
+		fmt.Fprintf(t, "%s\t%d\t%.3f %%\t%.0f\t%.0f\t%.2f\t\n", name, u.ColdStarts, 100*u.ColdShare(), u.ColdSeconds, u.IdleGBs(), u.USD)
+	}
+	row("10-minute keep-alive", without)
+	row("with Pilotlight", with)
+	change := func(a, b float64) string {
+		if b == 0 {
+			return "-"
+		}
+		return fmt.Sprintf("%+.0f %%", 100*(a/b-1))
+	}
+	fmt.Fprintf(t, "change\t%s\t\t%s\t%s\t%s\t\n", change(float64(with.ColdStarts), float64(without.ColdStarts)),
+		change(with.ColdSeconds, without.ColdSeconds), change(with.IdleGBs(), without.IdleGBs()), change(with.USD, without.USD))
+	_ = t.Flush() // the terminal is all there is to tell
+}
+
+// summary prints what the day came to.
+func (w *watch) summary() error {
+	d := w.demo
+	out := d.stdio.Out
+	with, without := d.with.Total(), d.without.Total()
+	fmt.Fprintf(out, "\n%s: %d invocations of %d real functions, seed %d\n\n",
+		d.start().Format("2006-01-02"), with.Invocations, len(d.trace.Functions), d.options.Seed)
+	table(out, &with, &without)
+	fmt.Fprintf(out, "\n%s\n", w.chart(90, 10))
+	fmt.Fprintln(out, "Why, for each function at the end of the day:")
+	for _, s := range d.engine.Targets() {
+		fmt.Fprintf(out, "  %s: ", s.Target.ID)
+		if s.Latest == nil {
+			fmt.Fprintln(out, "no decision")
+			continue
+		}
+		fmt.Fprintln(out, s.Latest.Decision.Current)
+		for _, r := range s.Latest.Decision.Reasons {
+			fmt.Fprintf(out, "    - %s\n", r)
+		}
+	}
+	_, err := fmt.Fprintf(out, "\nNext: pilotlight run --config FILE points it at your own Prometheus, in dry-run; see README.md.\n")
+	if err == nil && !d.options.Once {
+		_, err = fmt.Fprintf(out, "The API stays at http://%s until Ctrl-C.\n", d.listener.Addr())
+	}
+	return err
+}
+
+// plot draws the day of the busiest function into a file.
+func (w *watch) plot(path string) error {
+	return writePlot(path, w.demo.trace.Functions[w.busiest].Name, w.samples)
+}
