@@ -162,9 +162,9 @@ func (c *Collector) window(req collectors.Request) (*window, error) {
 	if req.Step < time.Minute || req.Step%time.Minute != 0 {
 		return nil, fmt.Errorf("step %s is not a whole number of minutes, which is what a trace has: %w", req.Step, models.ErrInvalid)
 	}
-	if req.End.Before(req.Start) {
-		return nil, fmt.Errorf("the end %s of the request is before its start %s: %w",
-			req.End.Format(time.RFC3339), req.Start.Format(time.RFC3339), models.ErrInvalid)
+	if !req.Start.Before(req.End) || offGrid(req.Start, req.Step) || offGrid(req.End, req.Step) {
+		return nil, fmt.Errorf("the request from %s to %s is not one or more steps of %s on the clock: %w",
+			req.Start.Format(time.RFC3339Nano), req.End.Format(time.RFC3339Nano), req.Step, models.ErrInvalid)
 	}
 	start, end := req.Start, req.End
 	if start.Before(c.trace.Start) {
@@ -186,6 +186,9 @@ func (c *Collector) window(req collectors.Request) (*window, error) {
 	w.from = c.trace.Minute(w.start)
 	return w, nil
 }
+
+// offGrid reports whether a time is not a multiple of the step since 1970, which is how a Series counts steps.
+func offGrid(at time.Time, step time.Duration) bool { return at.UnixNano()%int64(step) != 0 }
 
 // maxArena bounds the values in one allocation, so that a series that is kept does not keep much else alive.
 const maxArena = 1 << 12

@@ -59,9 +59,6 @@ func TestCollect(t *testing.T) {
 		"five minutes, the last two are no whole step": {
 			-time.Hour, time.Hour, 5 * time.Minute, 0, []float64{3, 6}, []float64{0.1, 0.1},
 		},
-		"whole steps within a request off the step": {
-			30 * time.Second, 3 * time.Minute, time.Minute, time.Minute, []float64{0, 0}, []float64{nan, nan},
-		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -110,14 +107,16 @@ func TestCollectAlignsStepsToTheClock(t *testing.T) {
 		rows[i] = Row{Minute: int32(i), Count: 1}
 	}
 	c := NewFromTrace("t", build(t, 60, rows), time.Second)
+	const step = 7 * time.Minute
+	first := testStart.UnixNano() / int64(step)
 	got, err := c.Collect(t.Context(), collectors.Request{
-		Start: testStart.Add(-time.Hour), End: testStart.Add(2 * time.Hour), Step: 7 * time.Minute, Signals: both(),
+		Start: time.Unix(0, first*int64(step)), End: time.Unix(0, (first+30)*int64(step)), Step: step, Signals: both(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := got.Targets[0].Series[models.SignalInvocations]
-	if s.Start().UnixNano()%int64(7*time.Minute) != 0 || s.Start().Before(testStart) || s.End().After(testStart.Add(time.Hour)) {
+	if s.Start().UnixNano()%int64(step) != 0 || s.Start().Before(testStart) || s.End().After(testStart.Add(time.Hour)) {
 		t.Errorf("series from %s to %s", s.Start(), s.End())
 	}
 	for i := range s.Len() {
@@ -181,7 +180,9 @@ func TestCollectRefuses(t *testing.T) {
 		"before the trace":     {t.Context(), ask(-time.Hour, 0, time.Minute), models.ErrNoData},
 		"after the trace":      {t.Context(), ask(10*time.Minute, time.Hour, time.Minute), models.ErrNoData},
 		"long after the trace": {t.Context(), ask(20*24*time.Hour, 21*24*time.Hour, time.Minute), models.ErrNoData},
-		"nothing asked for":    {t.Context(), ask(time.Minute, time.Minute, time.Minute), models.ErrNoData},
+		"no steps":             {t.Context(), ask(time.Minute, time.Minute, time.Minute), models.ErrInvalid},
+		"start off the step":   {t.Context(), ask(time.Second, time.Minute, time.Minute), models.ErrInvalid},
+		"end off the step":     {t.Context(), ask(0, time.Minute+1, time.Minute), models.ErrInvalid},
 		"no whole step":        {t.Context(), ask(0, time.Hour, time.Hour), models.ErrNoData},
 		"context ended":        {ended, ask(0, time.Minute, time.Minute), context.Canceled},
 	}
