@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -188,21 +189,41 @@ func (j *Journal) remember(err error) {
 
 // commit records up to maxBatch events.
 func (j *Journal) commit(ctx context.Context, records []record) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, requestTime, fmt.Errorf("no answer from the store within %s", requestTime))
+	if err := j.repair(ctx); err != nil {
+		j.metrics.failed()
+		return err
+	}
+	current := j.store.Load()
+	ctx, cancel := current.server.whileUsable(ctx)
 	defer cancel()
-	start := j.now()
-	fresh, err := j.client.dropOld(ctx, records, start, j.window, j.spread.load())
+	start := j.options.Now()
+	fresh, err := current.client.dropOld(ctx, records, start, j.options.DedupWindow, j.spread.load())
+	duplicates := 0
+	if err == nil {
+		duplicates, err = current.client.store(ctx, fresh, j.spread.widen(start, fresh))
+	}
 	if err != nil {
 		j.metrics.failed()
-		return j.server.explain(cause(ctx, err))
+		return current.server.explain(cause(ctx, err))
 	}
-	duplicates, err := j.client.store(ctx, fresh, j.spread.widen(start, fresh))
 	j.metrics.duplicates(duplicates + len(records) - len(fresh))
-	if err != nil {
-		j.metrics.failed()
-		return j.server.explain(cause(ctx, err))
+	j.metrics.appended(len(fresh)-duplicates, j.options.Now().Sub(start))
+	return nil
+}
+
+// repair replaces a store that has met an error of the disk: the server does not write to a file again after that. Readers
+// of the old store get an error.
+func (j *Journal) repair(ctx context.Context) error {
+	if !j.server().broken() {
+		return nil
 	}
-	j.metrics.appended(len(fresh)-duplicates, j.now().Sub(start))
+	j.log.LogAttrs(ctx, slog.LevelWarn, "start the embedded server anew after an error of the disk")
+	j.server().stop()
+	s, err := openStore(ctx, j.options)
+	if err != nil {
+		return fmt.Errorf("start the store anew after an error of the disk: %w", err)
+	}
+	j.store.Store(s)
 	return nil
 }
 

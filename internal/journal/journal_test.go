@@ -274,16 +274,16 @@ func TestAppendAgainHasNoEffect(t *testing.T) {
 // forget waits until the server has forgotten the ids of events, so that only the journal's own check is left.
 func forget(t *testing.T, j *Journal) {
 	t.Helper()
-	config := j.client.events.CachedInfo().Config
+	config := j.client().events.CachedInfo().Config
 	config.Duplicates = 100 * time.Millisecond
-	if _, err := j.client.js.UpdateStream(t.Context(), config); err != nil {
+	if _, err := j.client().js.UpdateStream(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.NewTimer(10 * time.Second)
 	defer deadline.Stop()
 	for n := 0; ; n++ {
 		r := record{id: "probe", subject: eventSubject(models.EventDecision, "probe"), time: time.Now(), data: []byte("{}")}
-		duplicates, err := j.client.storeEach(t.Context(), []record{r}, spreadValue{})
+		duplicates, err := j.client().storeEach(t.Context(), []record{r}, spreadValue{})
 		if err != nil {
 			t.Fatal(err)
 		}
