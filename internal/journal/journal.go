@@ -32,6 +32,8 @@ type Journal struct {
 	// store is replaced after an error of the disk.
 	store atomic.Pointer[store]
 
+	keeper keeper
+
 	requests chan *appendRequest
 	// life ends when Close is called; afterClose runs a function then.
 	life       <-chan struct{}
@@ -116,6 +118,12 @@ func (j *Journal) begin(ctx context.Context) (err error) {
 		return err
 	}
 	if err := j.reportLosses(ctx); err != nil {
+		return err
+	}
+	if err := j.keeper.recover(ctx, j.client()); err != nil {
+		return err
+	}
+	if err := j.keeper.catchUp(ctx, j.client()); err != nil {
 		return err
 	}
 	j.metrics, err = newMetrics(j.options.Registerer, j.client)
