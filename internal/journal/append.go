@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -141,7 +142,7 @@ func (j *Journal) writeAll(ctx context.Context, group []*appendRequest) {
 	answered := 0
 	for start := 0; start < len(records); {
 		end := chunkEnd(records, start)
-		err := j.commit(ctx, records[start:end])
+		fresh, stored, err := j.commit(ctx, records[start:end])
 		j.remember(err)
 		if err != nil {
 			for ; answered < len(group); answered++ {
@@ -153,7 +154,21 @@ func (j *Journal) writeAll(ctx context.Context, group []*appendRequest) {
 			group[answered].done <- nil
 		}
 		start = end
+		if err := j.keep(ctx, fresh, stored); err != nil {
+			j.log.LogAttrs(ctx, slog.LevelWarn, "copies of the latest events are made later", slog.Any("error", err))
+		}
 	}
+}
+
+// keep copies the latest events beyond the retention.
+func (j *Journal) keep(ctx context.Context, records []record, stored []place) error {
+	current := j.store.Load()
+	ctx, cancel := current.server.whileUsable(ctx)
+	defer cancel()
+	if err := j.keeper.keep(ctx, current.client, records, stored); err != nil {
+		return current.server.explain(cause(ctx, err))
+	}
+	return nil
 }
 
 func countRecords(group []*appendRequest) int {
@@ -186,105 +201,155 @@ func (j *Journal) remember(err error) {
 	j.problem.Store(&err)
 }
 
-// commit records up to maxBatch events.
-func (j *Journal) commit(ctx context.Context, records []record) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, requestTime, fmt.Errorf("no answer from the store within %s", requestTime))
+// commit records up to maxBatch events. It returns those that were sent to the store, and where it has them.
+func (j *Journal) commit(ctx context.Context, records []record) (fresh []record, stored []place, err error) {
+	if err := j.repair(ctx); err != nil {
+		j.metrics.failed()
+		return nil, nil, err
+	}
+	current := j.store.Load()
+	ctx, cancel := current.server.whileUsable(ctx)
 	defer cancel()
-	start := j.now()
-	fresh, err := j.client.dropOld(ctx, records, start, j.window, j.spread.load())
-	if err != nil {
-		j.metrics.failed()
-		return j.server.explain(cause(ctx, err))
+	start := j.options.Now()
+	fresh, err = current.client.dropOld(ctx, records, start, j.options.DedupWindow, j.spread.load())
+	if err == nil {
+		stored, err = current.client.store(ctx, fresh, j.spread.widen(start, fresh))
 	}
-	duplicates, err := j.client.store(ctx, fresh, j.spread.widen(start, fresh))
-	j.metrics.duplicates(duplicates + len(records) - len(fresh))
 	if err != nil {
+		// What of it is stored will be known as a duplicate, and must be looked for to be kept.
+		j.keeper.behind = true
 		j.metrics.failed()
-		return j.server.explain(cause(ctx, err))
+		return nil, nil, current.server.explain(cause(ctx, err))
 	}
-	j.metrics.appended(len(fresh)-duplicates, j.now().Sub(start))
-	return nil
+	added := 0
+	for _, p := range stored {
+		if !p.duplicate {
+			added++
+		}
+	}
+	j.metrics.duplicates(len(records) - added)
+	j.metrics.appended(added, j.options.Now().Sub(start))
+	return fresh, stored, nil
 }
 
-// store writes the records and returns how many of them the server knew already. Many are written as an atomic batch, which
-// costs one sync of the disk. The server refuses a batch in which it knows one event; such a batch, which follows an error,
-// is written one by one.
-func (c *client) store(ctx context.Context, records []record, s spreadValue) (duplicates int, err error) {
-	if len(records) < minBatch {
-		return c.storeEach(ctx, records, s)
+// repair replaces a store that has met an error of the disk: the server does not write to a file again after that. Readers
+// of the old store get an error.
+func (j *Journal) repair(ctx context.Context) error {
+	if !j.server().broken() {
+		return nil
 	}
-	err = c.storeBatch(ctx, records, s)
-	if apiErr := (*jetstream.APIError)(nil); errors.As(err, &apiErr) && apiErr.ErrorCode == errDuplicateInBatch {
-		return c.storeEach(ctx, records, s)
+	j.log.LogAttrs(ctx, slog.LevelWarn, "start the embedded server anew after an error of the disk")
+	j.server().stop()
+	s, err := openStore(ctx, j.options)
+	if err != nil {
+		return fmt.Errorf("start the store anew after an error of the disk: %w", err)
 	}
-	return 0, err
+	j.store.Store(s)
+	return j.keeper.recover(ctx, s.client)
 }
 
-// storeEach writes record after record, without waiting for the answer to one before the next is sent.
-func (c *client) storeEach(ctx context.Context, records []record, s spreadValue) (duplicates int, err error) {
-	acks := make([]jetstream.PubAckFuture, 0, len(records))
+// place is where the store has a record.
+type place struct {
+	seq uint64
+	// duplicate says that the store had it already.
+	duplicate bool
+}
+
+// store writes the records. Many are written as an atomic batch, which costs one sync of the disk. The server refuses a batch
+// in which it knows one event; such a batch, which follows an error, is written one by one.
+func (c *client) store(ctx context.Context, records []record, s spreadValue) ([]place, error) {
+	messages := make([]*nats.Msg, len(records))
 	for i := range records {
-		ack, err := c.js.PublishMsgAsync(records[i].message(s), jetstream.WithExpectStream(eventStream))
+		messages[i] = records[i].message(s)
+	}
+	if len(messages) < minBatch {
+		return c.publish(ctx, eventStream, messages)
+	}
+	stored, err := c.publishBatch(ctx, messages)
+	if apiErr := (*jetstream.APIError)(nil); errors.As(err, &apiErr) && apiErr.ErrorCode == errDuplicateInBatch {
+		for _, msg := range messages {
+			for _, header := range []string{headerBatchID, headerBatchSeq, headerBatchCommit} {
+				msg.Header.Del(header)
+			}
+		}
+		return c.publish(ctx, eventStream, messages)
+	}
+	return stored, err
+}
+
+// publish writes message after message, without waiting for the answer to one before the next is sent.
+func (c *client) publish(ctx context.Context, stream string, messages []*nats.Msg) ([]place, error) {
+	acks := make([]jetstream.PubAckFuture, 0, len(messages))
+	for _, msg := range messages {
+		ack, err := c.js.PublishMsgAsync(msg, jetstream.WithExpectStream(stream))
 		if err != nil {
-			return duplicates, fmt.Errorf("write an event: %w", err)
+			return nil, fmt.Errorf("write to %s: %w", stream, err)
 		}
 		acks = append(acks, ack)
 	}
-	for _, ack := range acks {
+	stored := make([]place, len(acks))
+	for i, ack := range acks {
 		select {
 		case a := <-ack.Ok():
-			if a.Duplicate {
-				duplicates++
-			}
+			stored[i] = place{seq: a.Sequence, duplicate: a.Duplicate}
 		case err := <-ack.Err():
-			return duplicates, fmt.Errorf("write an event: %w", err)
+			return nil, fmt.Errorf("write to %s: %w", stream, err)
 		case <-ctx.Done():
-			return duplicates, context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 	}
-	return duplicates, nil
+	return stored, nil
 }
 
-// storeBatch writes the records as one atomic batch: all are recorded or none. Only the last message is answered.
-func (c *client) storeBatch(ctx context.Context, records []record, s spreadValue) error {
+// publishBatch writes the messages as one atomic batch of events: all are recorded or none. Only the last is answered.
+func (c *client) publishBatch(ctx context.Context, messages []*nats.Msg) ([]place, error) {
 	id := token(nats.NewInbox())
-	for i := range records {
-		msg := records[i].message(s)
+	for i, msg := range messages {
 		msg.Header[headerBatchID] = []string{id}
 		msg.Header[headerBatchSeq] = []string{strconv.Itoa(i + 1)}
-		if i < len(records)-1 {
-			if err := c.conn.PublishMsg(msg); err != nil {
-				return fmt.Errorf("write a batch of events: %w", err)
-			}
-			continue
+		if i == len(messages)-1 {
+			break
 		}
-		msg.Header[headerBatchCommit] = []string{"1"}
-		answer, err := c.conn.RequestMsgWithContext(ctx, msg)
-		if err != nil {
-			return fmt.Errorf("write a batch of events: %w", err)
+		if err := c.conn.PublishMsg(msg); err != nil {
+			return nil, fmt.Errorf("write a batch of events: %w", err)
 		}
-		return batchError(answer.Data, len(records))
 	}
-	return nil
+	msg := messages[len(messages)-1]
+	msg.Header[headerBatchCommit] = []string{"1"}
+	answer, err := c.conn.RequestMsgWithContext(ctx, msg)
+	if err != nil {
+		return nil, fmt.Errorf("write a batch of events: %w", err)
+	}
+	last, err := batchAnswer(answer.Data, len(messages))
+	if err != nil {
+		return nil, fmt.Errorf("write a batch of events: %w", err)
+	}
+	stored := make([]place, len(messages))
+	for i := range stored {
+		//nolint:gosec // A batch is small.
+		stored[i].seq = last - uint64(len(messages)-1-i)
+	}
+	return stored, nil
 }
 
-// batchError reads the server's answer to a batch.
-func batchError(data []byte, want int) error {
+// batchAnswer reads the server's answer to a batch: the sequence of its last message.
+func batchAnswer(data []byte, want int) (last uint64, err error) {
 	var answer struct {
 		Error *jetstream.APIError `json:"error"`
 		Seq   uint64              `json:"seq"`
 		Count int                 `json:"count"`
 	}
 	if err := json.Unmarshal(data, &answer); err != nil {
-		return fmt.Errorf("write a batch of events: answer %.100q: %w", data, err)
+		return 0, fmt.Errorf("answer %.100q: %w", data, err)
 	}
 	if answer.Error != nil {
-		return fmt.Errorf("write a batch of events: %w", answer.Error)
+		return 0, answer.Error
 	}
-	if answer.Seq == 0 || answer.Count != want {
-		return fmt.Errorf("write a batch of %d events: the server recorded %d", want, answer.Count)
+	//nolint:gosec // A batch is small.
+	if answer.Count != want || answer.Seq < uint64(want) {
+		return 0, fmt.Errorf("the server recorded %d of %d events", answer.Count, want)
 	}
-	return nil
+	return answer.Seq, nil
 }
 
 // dropOld removes the records that are in the journal already, of those that the server has forgotten: its memory covers

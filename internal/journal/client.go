@@ -7,8 +7,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"pilotlight/models"
 )
 
 const (
@@ -59,25 +57,13 @@ func eventsConfig(opt Options) jetstream.StreamConfig {
 	}
 }
 
-// latestConfig describes the stream that keeps the newest of the events that must outlive the retention: a pause, an
-// approval, or what was done to a target, however long ago. The server fills it from the stream of events, and continues
-// where it was after a restart. Decisions are not in it: they are many, and the next tick makes a new one.
+// latestConfig describes the stream that keeps the newest of the events that must outlive the retention; see keeper.
 func latestConfig() jetstream.StreamConfig {
-	var transforms []jetstream.SubjectTransformConfig
-	for _, t := range models.EventTypes() {
-		if t == models.EventDecision {
-			continue
-		}
-		name := string(t)[len(typePrefix):]
-		transforms = append(transforms, jetstream.SubjectTransformConfig{
-			Source: eventPrefix + name + ".*", Destination: latestPrefix + name + ".{{wildcard(1)}}",
-		})
-	}
 	return jetstream.StreamConfig{
 		Name: latestStream, Description: "Pilotlight: the newest of each kind of event, kept beyond the retention.",
-		Storage: jetstream.FileStorage, MaxMsgsPerSubject: 1, MaxMsgs: -1, MaxBytes: -1, AllowDirect: true,
+		Subjects: []string{latestPrefix + "*.*"},
+		Storage:  jetstream.FileStorage, MaxMsgsPerSubject: 1, MaxMsgs: -1, MaxBytes: -1, AllowDirect: true,
 		PersistMode: jetstream.AsyncPersistMode,
-		Sources:     []*jetstream.StreamSource{{Name: eventStream, SubjectTransforms: transforms}},
 	}
 }
 

@@ -25,13 +25,14 @@ var ErrInUse = errors.New("journal is in use")
 
 // Journal stores events and states. All methods may be called from many goroutines.
 type Journal struct {
-	client  *client
-	server  *server
+	options Options
 	lock    *dirLock
 	log     *slog.Logger
-	now     func() time.Time
-	window  time.Duration
 	metrics *metrics
+	// store is replaced after an error of the disk.
+	store atomic.Pointer[store]
+
+	keeper keeper
 
 	requests chan *appendRequest
 	// life ends when Close is called; afterClose runs a function then.
@@ -66,8 +67,14 @@ func Open(ctx context.Context, opt Options) (*Journal, error) {
 	return j, nil
 }
 
-// openLocked opens the journal in a directory that this process holds.
-func openLocked(ctx context.Context, opt Options, lock *dirLock) (*Journal, error) {
+// store is a running server and the client of it.
+type store struct {
+	server *server
+	client *client
+}
+
+// openStore starts the server on the directory of the options and prepares the streams.
+func openStore(ctx context.Context, opt Options) (*store, error) {
 	srv, err := startServer(ctx, opt)
 	if err != nil {
 		return nil, err
@@ -78,30 +85,53 @@ func openLocked(ctx context.Context, opt Options, lock *dirLock) (*Journal, erro
 		srv.stop()
 		return nil, err
 	}
-	life, endLife := context.WithCancel(context.WithoutCancel(ctx))
-	j := &Journal{
-		client: c, server: srv, lock: lock, log: opt.Logger, now: opt.Now, window: opt.DedupWindow,
-		requests: make(chan *appendRequest, maxQueued),
-		life:     life.Done(), endLife: endLife, written: make(chan struct{}),
-		afterClose: func(f func()) func() bool { return context.AfterFunc(life, f) },
-	}
-	fail := func(err error) (*Journal, error) {
-		endLife()
-		srv.stop()
+	return &store{server: srv, client: c}, nil
+}
+
+func (j *Journal) client() *client { return j.store.Load().client }
+func (j *Journal) server() *server { return j.store.Load().server }
+
+// openLocked opens the journal in a directory that this process holds.
+func openLocked(ctx context.Context, opt Options, lock *dirLock) (*Journal, error) {
+	s, err := openStore(ctx, opt)
+	if err != nil {
 		return nil, err
 	}
+	life, endLife := context.WithCancel(context.WithoutCancel(ctx))
+	j := &Journal{
+		options: opt, lock: lock, log: opt.Logger, requests: make(chan *appendRequest, maxQueued),
+		life: life.Done(), endLife: endLife, written: make(chan struct{}),
+		afterClose: func(f func()) func() bool { return context.AfterFunc(life, f) },
+	}
+	j.store.Store(s)
+	if err := j.begin(ctx); err != nil {
+		endLife()
+		s.server.stop()
+		return nil, err
+	}
+	return j, nil
+}
+
+// begin reads what is needed from the store and starts the writer.
+func (j *Journal) begin(ctx context.Context) (err error) {
 	if err := j.recoverSpread(ctx); err != nil {
-		return fail(err)
+		return err
 	}
 	if err := j.reportLosses(ctx); err != nil {
-		return fail(err)
+		return err
 	}
-	j.metrics, err = newMetrics(opt.Registerer, c)
+	if err := j.keeper.recover(ctx, j.client()); err != nil {
+		return err
+	}
+	if err := j.keeper.catchUp(ctx, j.client()); err != nil {
+		return err
+	}
+	j.metrics, err = newMetrics(j.options.Registerer, j.client)
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	go j.write(context.WithoutCancel(ctx))
-	return j, nil
+	return nil
 }
 
 // Close records what is queued, stops the server and gives the directory free. Further calls return the first result.
@@ -110,7 +140,7 @@ func (j *Journal) Close() error {
 		j.endLife()
 		<-j.written
 		j.metrics.unregister()
-		j.server.stop()
+		j.server().stop()
 		j.closeErr = j.lock.release()
 	})
 	return j.closeErr
@@ -121,7 +151,7 @@ func (j *Journal) Ready() error {
 	if j.closed() {
 		return ErrClosed
 	}
-	if err := j.server.running(); err != nil {
+	if err := j.server().running(); err != nil {
 		return err
 	}
 	if p := j.problem.Load(); p != nil {
@@ -159,7 +189,7 @@ func cause(ctx context.Context, err error) error {
 
 // reportLosses logs the gaps that damage on the disk has left: events are only ever removed from the old end.
 func (j *Journal) reportLosses(ctx context.Context) error {
-	s, err := j.client.stats(ctx)
+	s, err := j.client().stats(ctx)
 	if err != nil {
 		return err
 	}
@@ -191,7 +221,7 @@ type Stats struct {
 func (j *Journal) Stats(ctx context.Context) (Stats, error) {
 	ctx, cancel := j.bound(ctx)
 	defer cancel()
-	s, err := j.client.stats(ctx)
+	s, err := j.client().stats(ctx)
 	if err != nil {
 		return Stats{}, fmt.Errorf("journal stats: %w", cause(ctx, err))
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
 	"pilotlight/models"
@@ -274,20 +275,20 @@ func TestAppendAgainHasNoEffect(t *testing.T) {
 // forget waits until the server has forgotten the ids of events, so that only the journal's own check is left.
 func forget(t *testing.T, j *Journal) {
 	t.Helper()
-	config := j.client.events.CachedInfo().Config
+	config := j.client().events.CachedInfo().Config
 	config.Duplicates = 100 * time.Millisecond
-	if _, err := j.client.js.UpdateStream(t.Context(), config); err != nil {
+	if _, err := j.client().js.UpdateStream(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.NewTimer(10 * time.Second)
 	defer deadline.Stop()
 	for n := 0; ; n++ {
 		r := record{id: "probe", subject: eventSubject(models.EventDecision, "probe"), time: time.Now(), data: []byte("{}")}
-		duplicates, err := j.client.storeEach(t.Context(), []record{r}, spreadValue{})
+		stored, err := j.client().publish(t.Context(), eventStream, []*nats.Msg{r.message(spreadValue{})})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n > 0 && duplicates == 0 {
+		if n > 0 && !stored[0].duplicate {
 			return
 		}
 		select {

@@ -18,7 +18,7 @@ func (j *Journal) Latest(ctx context.Context, fn func(models.Event) error) error
 	defer cancel()
 	seen := make(map[string]bool)
 	newest := scan{subjects: []string{eventPrefix + "*.*"}, lastPerSubject: true}
-	err := j.client.scan(ctx, j.client.events, newest, func(m message) (bool, error) {
+	err := j.client().scan(ctx, j.client().events, newest, func(m message) (bool, error) {
 		e, ok := j.readable(ctx, m.data, m.seq)
 		if !ok {
 			return true, nil
@@ -31,7 +31,7 @@ func (j *Journal) Latest(ctx context.Context, fn func(models.Event) error) error
 	if err != nil {
 		return fmt.Errorf("read the latest events: %w", cause(ctx, err))
 	}
-	err = j.client.scan(ctx, j.client.latest, scan{}, func(m message) (bool, error) {
+	err = j.client().scan(ctx, j.client().latest, scan{}, func(m message) (bool, error) {
 		if seen[strings.TrimPrefix(m.subject, latestPrefix)] {
 			return true, nil
 		}
@@ -84,7 +84,7 @@ func (j *Journal) watch(ctx context.Context, after uint64, fn func(models.Event)
 	if after > 0 {
 		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, after+1
 	}
-	consumer, err := j.client.events.OrderedConsumer(ctx, cfg)
+	consumer, err := j.client().events.OrderedConsumer(ctx, cfg)
 	if err != nil {
 		return err
 	}

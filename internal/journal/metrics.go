@@ -23,7 +23,7 @@ type metrics struct {
 }
 
 // newMetrics makes and registers the metrics.
-func newMetrics(reg prometheus.Registerer, c *client) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, current func() *client) (*metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "pilotlight", Subsystem: "journal", Name: name, Help: help})
 	}
@@ -40,7 +40,7 @@ func newMetrics(reg prometheus.Registerer, c *client) (*metrics, error) {
 		states:      counter("states_saved_total", "States saved."),
 		stateVolume: counter("states_saved_bytes_total", "Volume of the states saved."),
 	}
-	all := []prometheus.Collector{m.events, m.repeated, m.failures, m.duration, m.unread, m.states, m.stateVolume, newStored(c)}
+	all := []prometheus.Collector{m.events, m.repeated, m.failures, m.duration, m.unread, m.states, m.stateVolume, newStored(current)}
 	for _, c := range all {
 		if err := reg.Register(c); err != nil {
 			m.unregister()
@@ -74,18 +74,18 @@ func (m *metrics) saved(bytes int) {
 
 // stored asks the server at each scrape what it holds.
 type stored struct {
-	client                            *client
+	client                            func() *client
 	events, bytes, lost, states, size *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*stored)(nil)
 
-func newStored(c *client) *stored {
+func newStored(current func() *client) *stored {
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName("pilotlight", "journal", name), help, nil, nil)
 	}
 	return &stored{
-		client: c,
+		client: current,
 		events: desc("events", "Events in the journal."),
 		bytes:  desc("events_bytes", "Size of the events in the journal."),
 		lost:   desc("events_lost", "Events that are missing because of damage on the disk."),
@@ -106,7 +106,7 @@ func (s *stored) Collect(ch chan<- prometheus.Metric) {
 	//nolint:forbidigo // The interface has no context.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	stats, err := s.client.stats(ctx)
+	stats, err := s.client().stats(ctx)
 	if err != nil {
 		// An error here would hide the metrics of all other parts from the scrape.
 		return

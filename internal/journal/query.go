@@ -63,9 +63,12 @@ type query struct {
 	found []models.Event // oldest first, at most Limit+1, the newest that were found
 }
 
+// errMissing says that the server has passed over an event: events are only removed from the old end, so it is damaged.
+var errMissing = errors.New("the event is damaged on the disk, and may not be the only one")
+
 // newQuery finds the bounds of the search.
 func (j *Journal) newQuery(ctx context.Context, f models.EventFilter) (*query, error) {
-	info, err := j.client.events.Info(ctx)
+	info, err := j.client().events.Info(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +78,7 @@ func (j *Journal) newQuery(ctx context.Context, f models.EventFilter) (*query, e
 	}
 	s := j.spread.load()
 	if from, ok := s.after(f.From); ok {
-		seq, found, err := j.client.firstAt(ctx, from)
+		seq, found, err := j.client().firstAt(ctx, from)
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +88,7 @@ func (j *Journal) newQuery(ctx context.Context, f models.EventFilter) (*query, e
 		q.lo = max(q.lo, seq)
 	}
 	if to, ok := s.before(f.To); ok {
-		seq, found, err := j.client.firstAt(ctx, to)
+		seq, found, err := j.client().firstAt(ctx, to)
 		if err != nil {
 			return nil, err
 		}
@@ -159,12 +162,12 @@ func (q *query) firstWidth(ctx context.Context) (uint64, error) {
 	if len(q.subjects) == 0 || q.hi <= q.lo {
 		return need, nil
 	}
-	client := q.journal.client
+	client := q.journal.client()
 	r, err := client.newReader(ctx, client.events, scan{subjects: q.subjects, startSeq: q.lo})
 	if err != nil {
 		return 0, err
 	}
-	defer r.remove()
+	defer r.remove(ctx)
 	if r.pending <= need {
 		return q.hi - q.lo, nil
 	}
@@ -174,12 +177,12 @@ func (q *query) firstWidth(ctx context.Context) (uint64, error) {
 // search reads the window from start to hi. It declines a window that holds many more messages than are needed, unless
 // that is as small as it gets.
 func (q *query) search(ctx context.Context, start uint64) (done bool, err error) {
-	client := q.journal.client
+	client := q.journal.client()
 	r, err := client.newReader(ctx, client.events, scan{subjects: q.subjects, startSeq: start, fetch: q.fetch()})
 	if err != nil {
 		return false, err
 	}
-	defer r.remove()
+	defer r.remove(ctx)
 	//nolint:gosec // A limit is at least 1.
 	limit := uint64(q.filter.Limit)
 	total := r.pending
@@ -208,10 +211,15 @@ func (q *query) fetch() int { return min(q.filter.Limit+1, fetchSize) }
 func (q *query) read(ctx context.Context, r *reader) ([]models.Event, error) {
 	need := q.filter.Limit + 1 - len(q.found)
 	var window []models.Event
+	expected := uint64(0)
 	err := r.each(ctx, func(m message) (bool, error) {
 		if m.seq >= q.hi {
 			return false, nil
 		}
+		if len(q.subjects) == 0 && expected > 0 && m.seq > expected {
+			q.journal.unreadable(ctx, expected, errMissing)
+		}
+		expected = m.seq + 1
 		if !q.inTime(m) {
 			return true, nil
 		}
@@ -247,7 +255,7 @@ func (q *query) matches(e *models.Event) bool {
 func (j *Journal) Event(ctx context.Context, seq uint64) (models.Event, error) {
 	ctx, cancel := j.bound(ctx)
 	defer cancel()
-	msg, err := j.client.events.GetMsg(ctx, seq)
+	msg, err := j.client().events.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) || seq == 0 {
 		return models.Event{}, fmt.Errorf("event %d: %w", seq, models.ErrNotFound)
 	}

@@ -29,6 +29,7 @@ const (
 
 	headerTime   = "Pilotlight-Time"
 	headerSpread = "Pilotlight-Spread"
+	headerOrigin = "Pilotlight-Origin"
 	headerKey    = "Pilotlight-Key"
 	headerSum    = "Pilotlight-Sum"
 
@@ -107,18 +108,4 @@ func decode(data []byte, seq uint64) (models.Event, error) {
 	}
 	e.Seq = seq
 	return e, nil
-}
-
-// originOf returns the place that a message had in the stream of events before it was copied into that of the latest.
-// The server writes it as: stream sequence filters transforms subject.
-func originOf(h nats.Header) (uint64, error) {
-	fields := strings.Fields(h.Get("Nats-Stream-Source"))
-	if len(fields) < 2 {
-		return 0, errors.New("the message does not say where it comes from")
-	}
-	seq, err := strconv.ParseUint(fields[1], 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("the message does not say where it comes from: %w", err)
-	}
-	return seq, nil
 }

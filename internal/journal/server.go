@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,8 @@ const (
 	relaxedSync = 15 * time.Second
 	// startTime bounds the recovery of a journal at the start.
 	startTime = 5 * time.Minute
+	// criticalError is what the server logs when it will not write to a stream any more.
+	criticalError = "critical write error"
 )
 
 // server is the embedded NATS server and the connection to it.
@@ -100,6 +103,26 @@ func (s *server) running() error {
 	return nil
 }
 
+// broken reports whether the server has met an error of the disk, after which it must be started anew.
+func (s *server) broken() bool { return s.log.broken.Load() }
+
+// whileUsable returns a context for a write, which ends after some time, or at an error of the disk: the server says that
+// only in its log, and leaves the client without an answer.
+func (s *server) whileUsable(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithTimeoutCause(ctx, requestTime, fmt.Errorf("no answer from the store within %s", requestTime))
+	ctx, cancel := context.WithCancelCause(ctx)
+	onBroken := func() { cancel(errDisk) }
+	s.log.onBroken.Store(&onBroken)
+	return ctx, func() {
+		s.log.onBroken.Store(nil)
+		cancel(nil)
+		stop()
+	}
+}
+
+// errDisk says that the server met an error of the disk.
+var errDisk = errors.New("the disk is full or failing")
+
 // explain adds the last error that the server has logged: a client often learns only that no answer came.
 func (s *server) explain(err error) error {
 	if text := s.log.lastError.Load(); err != nil && text != nil {
@@ -112,6 +135,8 @@ func (s *server) explain(err error) error {
 type serverLog struct {
 	log       *slog.Logger
 	lastError atomic.Pointer[string]
+	broken    atomic.Bool
+	onBroken  atomic.Pointer[func()]
 }
 
 var _ natsd.Logger = (*serverLog)(nil)
@@ -120,6 +145,12 @@ func (l *serverLog) print(level slog.Level, format string, args []any) {
 	text := fmt.Sprintf(format, args...)
 	if level >= slog.LevelError {
 		l.lastError.Store(&text)
+	}
+	if strings.Contains(text, criticalError) {
+		l.broken.Store(true)
+		if f := l.onBroken.Load(); f != nil {
+			(*f)()
+		}
 	}
 	//nolint:forbidigo // The interface of the server's log has no context.
 	l.log.LogAttrs(context.Background(), level, "embedded nats server", slog.String("text", text))

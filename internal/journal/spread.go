@@ -78,7 +78,7 @@ func (s *spread) widen(now time.Time, records []record) spreadValue {
 
 // recoverSpread reads the spread from the newest event.
 func (j *Journal) recoverSpread(ctx context.Context) error {
-	info, err := j.client.events.Info(ctx)
+	info, err := j.client().events.Info(ctx)
 	if err != nil {
 		return fmt.Errorf("read the stream of events: %w", err)
 	}
@@ -86,7 +86,7 @@ func (j *Journal) recoverSpread(ctx context.Context) error {
 		return nil
 	}
 	j.spread.value = unbounded()
-	msg, err := j.client.events.GetMsg(ctx, info.State.LastSeq)
+	msg, err := j.client().events.GetMsg(ctx, info.State.LastSeq)
 	if err != nil {
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return nil

@@ -39,8 +39,8 @@ func (j *Journal) SaveState(ctx context.Context, key string, state []byte) error
 	msg.Data = state
 	msg.Header[headerKey] = []string{url.QueryEscape(key)}
 	msg.Header[headerSum] = []string{checksum(key, state)}
-	if _, err := j.client.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(stateStream)); err != nil {
-		return fmt.Errorf("save state %q: %w", key, j.server.explain(cause(ctx, err)))
+	if _, err := j.client().js.PublishMsg(ctx, msg, jetstream.WithExpectStream(stateStream)); err != nil {
+		return fmt.Errorf("save state %q: %w", key, j.server().explain(cause(ctx, err)))
 	}
 	j.metrics.saved(len(state))
 	return nil
@@ -53,7 +53,7 @@ func (j *Journal) LoadState(ctx context.Context, key string) ([]byte, error) {
 	}
 	ctx, cancel := j.bound(ctx)
 	defer cancel()
-	msg, err := j.client.states.GetLastMsgForSubject(ctx, stateSubject(key))
+	msg, err := j.client().states.GetLastMsgForSubject(ctx, stateSubject(key))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, fmt.Errorf("state %q: %w", key, models.ErrNotFound)
 	}
@@ -74,7 +74,7 @@ func (j *Journal) DeleteState(ctx context.Context, key string) error {
 	}
 	ctx, cancel := j.bound(ctx)
 	defer cancel()
-	if err := j.client.states.Purge(ctx, jetstream.WithPurgeSubject(stateSubject(key))); err != nil {
+	if err := j.client().states.Purge(ctx, jetstream.WithPurgeSubject(stateSubject(key))); err != nil {
 		return fmt.Errorf("delete state %q: %w", key, cause(ctx, err))
 	}
 	return nil
@@ -84,7 +84,7 @@ func (j *Journal) DeleteState(ctx context.Context, key string) error {
 func (j *Journal) ListStates(ctx context.Context, fn func(key string, state []byte) error) error {
 	ctx, cancel := j.bound(ctx)
 	defer cancel()
-	err := j.client.scan(ctx, j.client.states, scan{}, func(m message) (bool, error) {
+	err := j.client().scan(ctx, j.client().states, scan{}, func(m message) (bool, error) {
 		key, err := stateOf(m.header, m.data)
 		if err != nil {
 			j.damaged(ctx, key, err)
