@@ -38,7 +38,7 @@ type reference struct {
 
 func loadReference(t *testing.T, path string) reference {
 	t.Helper()
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(path) //nolint:gosec // the callers name files of testdata
 	if err != nil {
 		t.Fatal(err)
 	}

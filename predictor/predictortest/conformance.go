@@ -34,9 +34,14 @@ func Run(t *testing.T, c Case) {
 	t.Run("damage", func(t *testing.T) { t.Parallel(); c.damage(t) })
 }
 
+// seeded returns the random numbers of two seeds.
+func seeded(a, b uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(a, b)) //nolint:gosec // tests need repeatable numbers, not secrets
+}
+
 // values makes a positive series with a season and noise; one seed, one series.
 func values(seed uint64, n int) []float64 {
-	rng := rand.New(rand.NewPCG(seed, 1))
+	rng := seeded(seed, 1)
 	y := make([]float64, n)
 	for i := range y {
 		y[i] = math.Round(50+30*math.Sin(2*math.Pi*float64(i)/24)+10*rng.Float64()) + 1
@@ -53,6 +58,7 @@ func feed(f predictor.Forecaster, y []float64) {
 
 // cold: no value, no forecast; enough values, a forecast; the answer before is ErrInsufficientHistory.
 func (c Case) cold(t *testing.T) {
+	t.Helper()
 	f := c.New(t)
 	dst := make([]float64, horizon)
 	if err := f.Forecast(dst); !errors.Is(err, models.ErrInsufficientHistory) {
@@ -80,6 +86,7 @@ func (c Case) cold(t *testing.T) {
 
 // prefix: a shorter forecast is the beginning of a longer one.
 func (c Case) prefix(t *testing.T) {
+	t.Helper()
 	f := c.New(t)
 	feed(f, values(2, c.Warm+7))
 	long := forecast(t, f, horizon)
@@ -90,6 +97,7 @@ func (c Case) prefix(t *testing.T) {
 
 // pure: to forecast changes nothing, and two forecasters with the same history say the same.
 func (c Case) pure(t *testing.T) {
+	t.Helper()
 	a, b := c.New(t), c.New(t)
 	y := values(3, c.Warm+50)
 	dst := make([]float64, horizon)
@@ -103,6 +111,7 @@ func (c Case) pure(t *testing.T) {
 
 // missing: NaN moves time on and keeps forecasts finite; infinities and absurd values count as missing.
 func (c Case) missing(t *testing.T) {
+	t.Helper()
 	f, g := c.New(t), c.New(t)
 	y := values(4, c.Warm+20)
 	feed(f, y)
@@ -126,7 +135,8 @@ func (c Case) missing(t *testing.T) {
 
 // hostile: whatever comes, a forecast is finite or an error of a known kind.
 func (c Case) hostile(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 5))
+	t.Helper()
+	rng := seeded(5, 5)
 	odd := []float64{0, 0, 0, 1, 1e9, 1e30, -1, -1e30, 1e-300, math.NaN(), math.Inf(1), math.SmallestNonzeroFloat64}
 	dst := make([]float64, horizon)
 	for range 20 {
@@ -149,6 +159,7 @@ func (c Case) hostile(t *testing.T) {
 
 // state: at any point a state goes into a new forecaster, which then continues the same, bit for bit.
 func (c Case) state(t *testing.T) {
+	t.Helper()
 	y := values(6, c.Warm+90)
 	y[c.Warm/2] = math.NaN()
 	f := c.New(t)
@@ -173,6 +184,7 @@ func (c Case) state(t *testing.T) {
 
 // damage: a state that is cut or changed is an error and leaves the forecaster as it was.
 func (c Case) damage(t *testing.T) {
+	t.Helper()
 	f := c.New(t)
 	feed(f, values(7, c.Warm+10))
 	data, err := f.MarshalBinary()
