@@ -100,9 +100,6 @@ func FuzzPredictorState(f *testing.F) {
 			// Values that no predictor would have written may leave one without a finite forecast; it must say so, not panic.
 			_, _ = p.Forecast("f", 0, time.Time{})
 		}
-		if p.RefitDue() {
-			_ = p.Refit()
-		}
 	})
 }
 
