@@ -12,24 +12,25 @@ import (
 // The binary states all have one frame: a magic of four bytes, a version byte, the payload, and the CRC-32 of all before.
 // Numbers are little-endian.
 const (
-	frameHead = 5
-	frameTail = 4
+	frameHead    = 5
+	frameTail    = 4
+	stateVersion = 1
 )
 
 // seal puts the payload into a frame.
-func seal(magic string, version byte, payload []byte) []byte {
+func seal(magic string, payload []byte) []byte {
 	b := make([]byte, 0, frameHead+len(payload)+frameTail)
-	b = append(append(append(b, magic...), version), payload...)
+	b = append(append(append(b, magic...), stateVersion), payload...)
 	return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
 }
 
 // unseal checks the frame and returns a reader of its payload.
-func unseal(magic string, version byte, data []byte) (*reader, error) {
+func unseal(magic string, data []byte) (*reader, error) {
 	if len(data) < frameHead+frameTail || string(data[:4]) != magic {
 		return nil, fmt.Errorf("state of %d bytes does not begin with %q; start without it: %w", len(data), magic, models.ErrInvalid)
 	}
-	if data[4] != version {
-		return nil, fmt.Errorf("state %s has version %d, not %d; start without it: %w", magic, data[4], version, models.ErrInvalid)
+	if data[4] != stateVersion {
+		return nil, fmt.Errorf("state %s has version %d, not %d; start without it: %w", magic, data[4], stateVersion, models.ErrInvalid)
 	}
 	body, tail := data[:len(data)-frameTail], data[len(data)-frameTail:]
 	if crc32.ChecksumIEEE(body) != binary.LittleEndian.Uint32(tail) {
@@ -135,14 +136,14 @@ func (r *reader) float(lo, hi float64) float64 {
 
 func (r *reader) bytes() []byte { return r.take(r.int(0, len(r.b))) }
 
-// floats fills dst, whose length the caller knows, with finite numbers of at most limit in size; NaN passes if nan is true.
-func (r *reader) floats(dst []float64, limit float64, nan bool) {
+// floats fills dst, whose length the caller knows, with numbers of at most limit in size.
+func (r *reader) floats(dst []float64, limit float64) {
 	if n := r.int(0, len(r.b)/8); n != len(dst) && r.err == nil {
 		r.fail("%d numbers, not %d", n, len(dst))
 	}
 	for i := range dst {
 		v := r.rawFloat()
-		if ok := math.Abs(v) <= limit || nan && math.IsNaN(v); !ok {
+		if !(math.Abs(v) <= limit) {
 			r.fail("number %v is not usable", v)
 		}
 		if r.err != nil {

@@ -10,8 +10,7 @@ import (
 var _ Forecaster = (*EWMA)(nil)
 
 const (
-	ewmaMagic   = "PLEW"
-	ewmaVersion = 1
+	ewmaMagic = "PLEW"
 )
 
 // EWMA forecasts the recent mean: l' = l + max(alpha, 1/n)·(y - l), flat over the horizon. With alpha 1 it is persistence,
@@ -64,13 +63,13 @@ func (e *EWMA) MarshalBinary() ([]byte, error) {
 	b.float(e.alpha)
 	b.float(e.level)
 	b.int(e.n)
-	return seal(ewmaMagic, ewmaVersion, b.b), nil
+	return seal(ewmaMagic, b.b), nil
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler. It returns models.ErrInvalid, and changes nothing, for data that
 // MarshalBinary did not write.
 func (e *EWMA) UnmarshalBinary(data []byte) error {
-	r, err := unseal(ewmaMagic, ewmaVersion, data)
+	r, err := unseal(ewmaMagic, data)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package predictor
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"pilotlight/models"
@@ -47,19 +46,23 @@ func (p *Predictor) Forecast(id models.TargetID, sig models.Signal, start time.T
 // no member is ready.
 func (p *Predictor) mix(dst []float64) (leader int, ok bool) {
 	s := &p.score
-	top := p.peaks.top()
-	for h := range dst {
-		b := p.blend[h]
-		near := s.weights[b.k*s.members : (b.k+1)*s.members]
-		far := near
-		if b.w > 0 {
-			far = s.weights[(b.k+1)*s.members : (b.k+2)*s.members]
+	for m, row := range p.now {
+		if !p.ready[m] {
+			continue
 		}
-		for m, row := range p.now {
-			if w := near[m] + b.w*(far[m]-near[m]); w > 0 {
+		for h := range dst {
+			b := &p.blend[h]
+			w := s.weights[b.k*s.members+m]
+			if b.w > 0 {
+				w += b.w * (s.weights[(b.k+1)*s.members+m] - w)
+			}
+			if w > 0 {
 				dst[h] += w * bounded(row[h])
 			}
 		}
+	}
+	top := p.peaks.top()
+	for h := range dst {
 		dst[h] = min(dst[h], top)
 	}
 	most := 0.0
@@ -87,7 +90,11 @@ func (p *Predictor) fillQuantiles(mean []float64, values [][]float64) {
 			far = p.offsets[(b.k+1)*n : (b.k+2)*n]
 		}
 		for i := range near {
-			values[i][h] = math.Min(top, mid+near[i]+b.w*(far[i]-near[i]))
+			v := mid + near[i] + b.w*(far[i]-near[i])
+			if v > top {
+				v = top
+			}
+			values[i][h] = v
 		}
 	}
 }

@@ -113,7 +113,7 @@ func (f *hwFilter) forecast(dst []float64) {
 		default:
 			v += ar
 		}
-		dst[h] = v
+		dst[h] = v //nolint:gosec // h ranges over dst
 		pos++
 		sub++
 		if sub == f.bin {

@@ -102,15 +102,13 @@ func (o *HoltWintersOptions) Validate() error {
 	if o.Bin < 0 || o.Bin > max(1, o.Period/2) {
 		bad("bin %d is not in [0, %d]: at least two bins make a period", o.Bin, max(1, o.Period/2))
 	}
-	if o.Season < SeasonAdditive || o.Season > SeasonMultiplicative || o.Trend < TrendNone || o.Trend > TrendDamped ||
-		o.Scale < ScaleRaw || o.Scale >= numScales || o.Init < InitRobust || o.Init > InitClassical ||
-		o.Loss < LossSquared || o.Loss > LossAbsolute {
+	if !o.known() {
 		bad("options %+v hold an unknown kind", *o)
 	}
-	if o.Season == SeasonMultiplicative && (o.AR || o.Period < 2 || o.Scale != ScaleRaw) {
+	if o.Season == SeasonMultiplicative && !o.canMultiply() {
 		bad("season is multiplicative, so give it a period of 2 or more, the raw scale, and no AR")
 	}
-	if o.LossSteps < 0 || o.MaxEvaluations < 0 || o.Window < 0 || o.LossWindow < 0 {
+	if min(o.LossSteps, o.MaxEvaluations, o.Window, o.LossWindow) < 0 {
 		bad("loss steps %d, evaluations %d, window %d and loss window %d must not be negative",
 			o.LossSteps, o.MaxEvaluations, o.Window, o.LossWindow)
 	}
@@ -121,6 +119,16 @@ func (o *HoltWintersOptions) Validate() error {
 		errs = append(errs, o.Params.validate())
 	}
 	return errors.Join(errs...)
+}
+
+// canMultiply reports whether the other options go with a multiplicative season.
+func (o *HoltWintersOptions) canMultiply() bool { return !o.AR && o.Period >= 2 && o.Scale == ScaleRaw }
+
+// known reports whether every kind is one of its constants.
+func (o *HoltWintersOptions) known() bool {
+	in := func(v, last int) bool { return v >= 0 && v <= last }
+	return in(int(o.Season), int(SeasonMultiplicative)) && in(int(o.Trend), int(TrendDamped)) &&
+		in(int(o.Scale), int(numScales)-1) && in(int(o.Init), int(InitClassical)) && in(int(o.Loss), int(LossAbsolute))
 }
 
 func (p *HoltWintersParams) validate() error {

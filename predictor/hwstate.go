@@ -3,8 +3,7 @@ package predictor
 import "math"
 
 const (
-	hwMagic   = "PLHW"
-	hwVersion = 1
+	hwMagic = "PLHW"
 )
 
 // MarshalBinary implements encoding.BinaryMarshaler. The options are part of the state.
@@ -30,7 +29,7 @@ func (w *HoltWinters) MarshalBinary() ([]byte, error) {
 	b.bool(w.ready)
 	if !w.ready {
 		b.floats(w.warm)
-		return seal(hwMagic, hwVersion, b.b), nil
+		return seal(hwMagic, b.b), nil
 	}
 	f := &w.filter
 	b.float(f.level)
@@ -38,13 +37,13 @@ func (w *HoltWinters) MarshalBinary() ([]byte, error) {
 	b.float(f.ar)
 	b.int(f.pos)
 	b.floats(f.season)
-	return seal(hwMagic, hwVersion, b.b), nil
+	return seal(hwMagic, b.b), nil
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler. It returns models.ErrInvalid, and changes nothing, for data that
 // MarshalBinary did not write.
 func (w *HoltWinters) UnmarshalBinary(data []byte) error {
-	r, err := unseal(hwMagic, hwVersion, data)
+	r, err := unseal(hwMagic, data)
 	if err != nil {
 		return err
 	}
@@ -114,7 +113,7 @@ func (w *HoltWinters) readState(r *reader) {
 		r.fail("%d seasonal values are missing", n)
 	} else if n > 0 {
 		f.season = make([]float64, n)
-		r.floats(f.season, limit, false)
+		r.floats(f.season, limit)
 	} else {
 		r.int(0, 0)
 	}

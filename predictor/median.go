@@ -11,9 +11,8 @@ import (
 var _ Forecaster = (*Median)(nil)
 
 const (
-	medianMagic   = "PLMD"
-	medianVersion = 1
-	maxMedian     = 4096
+	medianMagic = "PLMD"
+	maxMedian   = 4096
 )
 
 // Median forecasts the median of the last values, flat over the horizon: single bursts do not move it. A missing value takes
@@ -63,13 +62,13 @@ func (m *Median) MarshalBinary() ([]byte, error) {
 	var b writer
 	b.int(m.window)
 	m.recent.write(&b)
-	return seal(medianMagic, medianVersion, b.b), nil
+	return seal(medianMagic, b.b), nil
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler. It returns models.ErrInvalid, and changes nothing, for data that
 // MarshalBinary did not write.
 func (m *Median) UnmarshalBinary(data []byte) error {
-	r, err := unseal(medianMagic, medianVersion, data)
+	r, err := unseal(medianMagic, data)
 	if err != nil {
 		return err
 	}

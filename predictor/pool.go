@@ -220,17 +220,11 @@ func (p *Predictor) Refit() error {
 			errs = append(errs, fmt.Errorf("refit %s: %w", m.name, err))
 		}
 	}
-	p.repredict()
-	return errors.Join(errs...)
-}
-
-// repredict asks every member again, after a fit or a restart, so that the next forecast uses its answer. What is pending
-// stays as it was said.
-func (p *Predictor) repredict() {
 	p.ask()
-	for k := range p.leads {
-		p.score.weigh(k, p.ready)
+	if p.score.changed(p.ready) {
+		p.score.weighAll(p.ready)
 	}
+	return errors.Join(errs...)
 }
 
 // ask gets the forecasts of every member from the present origin.

@@ -1,14 +1,18 @@
 package predictor
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // The mix: the weight of a member at a lead falls with this power of its recent error, so that few good members share it.
 const (
-	mixPower   = 16   // as repeated squaring in sharpen
-	mixFloor   = 1e-4 // weights below this share are dropped
-	minScores  = 20   // errors that a member needs before it competes with members that have them
-	tinyError  = 1e-9 // keeps weights finite where errors are zero
-	errorGuard = 1e29 // bounds an error before it is averaged
+	mixPower    = 16   // as repeated squaring in sharpen
+	mixFloor    = 1e-4 // weights below this share are dropped
+	minScores   = 20   // errors that a member needs before it competes with members that have them
+	youngScores = 100  // errors below which all weights are renewed every step
+	tinyError   = 1e-9 // keeps weights finite where errors are zero
+	errorGuard  = 1e29 // bounds an error before it is averaged
 )
 
 // scorer keeps the forecasts of the members at the leads until their time has come, their mean absolute errors, and the
@@ -24,6 +28,9 @@ type scorer struct {
 	// pending[k] is a ring of leads[k] rows, one for each origin whose time has not come.
 	pending []ring
 	row     []float32
+	// ready are the members that were ready at the last origin, turn is the lead that gets new weights at the next.
+	ready []bool
+	turn  int
 }
 
 // ring holds rows of numbers for the last origins.
@@ -46,6 +53,7 @@ func newScorer(l *layout, members int) scorer {
 	n := len(l.leads) * members
 	s.errs, s.counts, s.weights = make([]float64, n), make([]int, n), make([]float64, n)
 	s.row = make([]float32, members+extraCols)
+	s.ready = make([]bool, members)
 	for _, lead := range l.leads {
 		w := members + extraCols
 		s.pending = append(s.pending, ring{rows: make([]float32, lead*w), width: w, size: lead})
@@ -75,7 +83,8 @@ func (r *ring) push(row []float32) {
 
 // score updates the errors of the members by the value of the step that is now known.
 func (s *scorer) score(y float64) {
-	floor := 1 / float64(s.l.memory)
+	memory := s.l.memory
+	floor := 1 / float64(memory)
 	for k := range s.pending {
 		row := s.pending[k].due()
 		if row == nil {
@@ -88,16 +97,25 @@ func (s *scorer) score(y float64) {
 			if e != e { // the member was not ready
 				continue
 			}
-			counts[m]++
-			errs[m] += (min(e, errorGuard) - errs[m]) * max(floor, 1/float64(counts[m]))
+			rate := floor
+			if counts[m] < memory {
+				counts[m]++
+				rate = 1 / float64(counts[m])
+			}
+			errs[m] += (min(e, errorGuard) - errs[m]) * rate
 		}
 	}
 }
 
-// predict mixes the members and leaves the forecasts of every lead to be scored.
+// predict mixes the members and leaves the forecasts of every lead to be scored. The weights change slowly, so one lead in turn
+// gets new ones at each step; all do while errors are few and when another set of members is ready.
 func (s *scorer) predict(now [][]float64, ready []bool, spread float64) {
+	all := s.young() || s.changed(ready)
 	for k, lead := range s.l.leads {
-		weights := s.weigh(k, ready)
+		if all || k == s.turn {
+			s.weigh(k, ready)
+		}
+		weights := s.weights[k*s.members : (k+1)*s.members]
 		mix := 0.0
 		for m := range now {
 			f := math.NaN()
@@ -111,10 +129,31 @@ func (s *scorer) predict(now [][]float64, ready []bool, spread float64) {
 		s.row[s.members+colSpread] = float32(spread)
 		s.pending[k].push(s.row)
 	}
+	if s.turn++; s.turn == len(s.l.leads) {
+		s.turn = 0
+	}
+}
+
+// young reports whether the first lead has few errors yet.
+func (s *scorer) young() bool {
+	most := 0
+	for _, n := range s.counts[:s.members] {
+		most = max(most, n)
+	}
+	return most < youngScores
+}
+
+// changed reports whether other members are ready than at the last call.
+func (s *scorer) changed(ready []bool) bool {
+	if slices.Equal(ready, s.ready) {
+		return false
+	}
+	copy(s.ready, ready)
+	return true
 }
 
 // weigh sets the weights of lead k from the errors so far.
-func (s *scorer) weigh(k int, ready []bool) []float64 {
+func (s *scorer) weigh(k int, ready []bool) {
 	errs := s.errs[k*s.members : (k+1)*s.members]
 	counts := s.counts[k*s.members : (k+1)*s.members]
 	weights := s.weights[k*s.members : (k+1)*s.members]
@@ -146,7 +185,13 @@ func (s *scorer) weigh(k int, ready []bool) []float64 {
 			weights[m] /= sum
 		}
 	}
-	return weights
+}
+
+// weighAll sets the weights of every lead.
+func (s *scorer) weighAll(ready []bool) {
+	for k := range s.l.leads {
+		s.weigh(k, ready)
+	}
 }
 
 // sharpen returns x to the power of mixPower.
@@ -158,4 +203,12 @@ func sharpen(x float64) float64 {
 }
 
 // bounded keeps a forecast inside what the predictor computes with: never below 0, because load is not.
-func bounded(f float64) float64 { return max(0, min(f, MaxValue)) }
+func bounded(f float64) float64 {
+	switch { // plain comparisons, because min and max take care of NaN, which costs
+	case f < 0:
+		return 0
+	case f > MaxValue:
+		return MaxValue
+	}
+	return f
+}

@@ -10,8 +10,7 @@ import (
 var _ Forecaster = (*SeasonalNaive)(nil)
 
 const (
-	snMagic   = "PLSN"
-	snVersion = 1
+	snMagic = "PLSN"
 )
 
 // SeasonalNaive repeats the last period: the forecast h steps ahead is the value of the same position one period before, h
@@ -80,13 +79,13 @@ func (s *SeasonalNaive) MarshalBinary() ([]byte, error) {
 	b.float(s.last)
 	b.bool(s.hist == &s.own)
 	s.own.write(&b)
-	return seal(snMagic, snVersion, b.b), nil
+	return seal(snMagic, b.b), nil
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler. It returns models.ErrInvalid, and changes nothing, for data that
 // MarshalBinary did not write.
 func (s *SeasonalNaive) UnmarshalBinary(data []byte) error {
-	r, err := unseal(snMagic, snVersion, data)
+	r, err := unseal(snMagic, data)
 	if err != nil {
 		return err
 	}

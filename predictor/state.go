@@ -11,8 +11,7 @@ import (
 )
 
 const (
-	poolMagic   = "PLPO"
-	poolVersion = 1
+	poolMagic = "PLPO"
 )
 
 // fingerprint identifies what a state depends on: the step and all of the configuration.
@@ -31,7 +30,7 @@ func (p *Predictor) MarshalBinary() ([]byte, error) {
 	w.int(p.zeros)
 	w.bool(p.awake)
 	if !p.awake {
-		return seal(poolMagic, poolVersion, w.b), nil
+		return seal(poolMagic, w.b), nil
 	}
 	w.int(p.nextFit)
 	p.hist.write(&w)
@@ -46,13 +45,13 @@ func (p *Predictor) MarshalBinary() ([]byte, error) {
 		}
 		w.bytes(state)
 	}
-	return seal(poolMagic, poolVersion, w.b), nil
+	return seal(poolMagic, w.b), nil
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler, for a predictor from New. It returns models.ErrInvalid, and changes
 // nothing, for damaged data and for the state of another configuration.
 func (p *Predictor) UnmarshalBinary(data []byte) error {
-	r, err := unseal(poolMagic, poolVersion, data)
+	r, err := unseal(poolMagic, data)
 	if err != nil {
 		return err
 	}
@@ -101,12 +100,15 @@ func (p *Predictor) readAwake(r *reader) {
 		}
 	}
 	if r.err == nil {
-		p.repredict()
+		p.ask()
+		copy(p.score.ready, p.ready)
 	}
 }
 
 func (s *scorer) write(w *writer) {
 	w.floats(s.errs)
+	w.floats(s.weights)
+	w.int(s.turn)
 	for _, n := range s.counts {
 		w.int(n)
 	}
@@ -118,7 +120,9 @@ func (s *scorer) write(w *writer) {
 }
 
 func (s *scorer) read(r *reader) {
-	r.floats(s.errs, errorGuard, false)
+	r.floats(s.errs, errorGuard)
+	r.floats(s.weights, 1)
+	s.turn = r.int(0, len(s.pending)-1)
 	for i := range s.counts {
 		s.counts[i] = r.int(0, math.MaxInt)
 	}
@@ -156,7 +160,7 @@ func (q *quantiler) read(r *reader) {
 	for k := range q.leads {
 		l := &q.leads[k]
 		l.n = r.int(0, math.MaxInt32)
-		r.floats(l.pinball[:], math.MaxFloat64, false)
+		r.floats(l.pinball[:], math.MaxFloat64)
 		for v := range l.variants {
 			l.variants[v].recent.read(r)
 			for _, x := range l.variants[v].recent.values {
@@ -181,7 +185,7 @@ func (b *baseline) write(w *writer) {
 func (b *baseline) read(r *reader) {
 	b.n = r.int(0, math.MaxInt32)
 	b.mix, b.persistence = r.float(0, errorGuard), r.float(0, errorGuard)
-	r.floats(b.seasonal, errorGuard, false)
+	r.floats(b.seasonal, errorGuard)
 	b.origins.read(r)
 	b.latest = usable(r.rawFloat())
 }
