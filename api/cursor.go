@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -74,9 +75,9 @@ func (p *Page) link(next string) string {
 	if next == "" {
 		return ""
 	}
-	query := url.Values{}
-	for name, values := range p.query {
-		query[name] = values
+	query := maps.Clone(p.query)
+	if query == nil {
+		query = url.Values{}
 	}
 	query.Set("cursor", next)
 	return "<?" + query.Encode() + `>; rel="next"`

@@ -15,6 +15,13 @@ import (
 type docsView struct {
 	Description string
 	Groups      []groupView
+	Problems    []problemView
+}
+
+// problemView is one kind of problem.
+type problemView struct {
+	Type, Title string
+	Status      int
 }
 
 // groupView is the operations of one tag.
@@ -57,6 +64,9 @@ func (s *server) renderDocs() ([]byte, error) {
 	slices.Sort(tags)
 	for _, tag := range tags {
 		view.Groups = append(view.Groups, groupView{Name: tag, Operations: byTag[tag]})
+	}
+	for _, kind := range problemKinds() {
+		view.Problems = append(view.Problems, problemView{Type: problemPrefix + kind.slug, Title: kind.title, Status: kind.status})
 	}
 	var b bytes.Buffer
 	if err := s.pages.ExecuteTemplate(&b, "docs.html", view); err != nil {

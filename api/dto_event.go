@@ -108,29 +108,35 @@ func toEvent(e *models.Event) (Event, error) {
 	if e.Seq > 0 {
 		out.Sequence = fmt.Sprintf("%020d", e.Seq)
 	}
+	if out.Data.value = payloadOf(e); out.Data.value == nil {
+		return Event{}, fmt.Errorf("event %q of type %q has no payload of that type: %w", e.ID, e.Type, models.ErrInvalid)
+	}
+	return out, nil
+}
+
+// payloadOf returns the wire form of the payload of the event's type, nil if it has none.
+func payloadOf(e *models.Event) any {
 	switch {
 	case e.Type == models.EventDecision && e.Decision != nil:
-		out.Data.value = toDecision(e.Decision)
+		return toDecision(e.Decision)
 	case e.Type == models.EventApproval && e.Approval != nil:
 		a := e.Approval
-		out.Data.value = Approval{
+		return Approval{
 			Decision: a.Decision, Target: string(a.Target), At: a.At.UTC(), By: a.By, Approved: a.Approved, Note: a.Note,
 		}
 	case e.Type == models.EventAction && e.Action != nil:
 		a := e.Action
-		out.Data.value = Action{
+		return Action{
 			ID: a.ID, Decision: a.Decision, Target: string(a.Target), From: toCapacity(a.From), To: toCapacity(a.To),
 			Issued: a.Issued.UTC(), Expires: a.Expires.UTC(),
 		}
 	case e.Type == models.EventOutcome && e.Outcome != nil:
-		out.Data.value = toOutcome(e.Outcome)
+		return toOutcome(e.Outcome)
 	case e.Type == models.EventControl && e.Control != nil:
 		c := e.Control
-		out.Data.value = ControlOrder{At: c.At.UTC(), By: c.By, Paused: c.Paused, Note: c.Note}
-	default:
-		return Event{}, fmt.Errorf("event %q of type %q has no payload of that type: %w", e.ID, e.Type, models.ErrInvalid)
+		return ControlOrder{At: c.At.UTC(), By: c.By, Paused: c.Paused, Note: c.Note}
 	}
-	return out, nil
+	return nil
 }
 
 func toOutcome(o *models.Outcome) Outcome {

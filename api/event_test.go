@@ -229,8 +229,9 @@ func TestStreamLimit(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		for range 256 {
+			r := request(http.MethodGet, "/api/v1/events", "").WithContext(ctx)
 			go func() {
-				h.ServeHTTP(httptest.NewRecorder(), request(http.MethodGet, "/api/v1/events", "").WithContext(ctx))
+				h.ServeHTTP(httptest.NewRecorder(), r)
 				done <- struct{}{}
 			}()
 		}
@@ -261,7 +262,7 @@ func TestStreamOverTheNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // closed to end the stream
+	defer resp.Body.Close()
 	world.record(someEvent(1))
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -91,7 +92,7 @@ func status(id models.TargetID, i int) models.TargetStatus {
 
 func decision(id models.TargetID, i int) models.Decision {
 	return models.Decision{
-		ID: models.NewID("decision", id, now, fmt.Sprint(i)), Target: id, At: now, Mode: models.ModeApprove,
+		ID: models.NewID("decision", id, now, strconv.Itoa(i)), Target: id, At: now, Mode: models.ModeApprove,
 		Current: models.Warm(2).WithKeepAlive(10 * time.Minute), Desired: models.Warm(3 + i).WithKeepAlive(90 * time.Second),
 		Reactive: 2, Predicted: -1, Model: "holt-winters", ConfigHash: "hash-1",
 		Reasons: []models.Reason{
@@ -341,7 +342,7 @@ func request(method, target, body string, headers ...string) *http.Request {
 	if body != "" {
 		reader = strings.NewReader(body)
 	}
-	r := httptest.NewRequest(method, target, reader)
+	r := httptest.NewRequestWithContext(context.Background(), method, target, reader)
 	r.Header.Set("Authorization", "Bearer "+operatorSecret)
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
@@ -400,7 +401,7 @@ var loadSpec = sync.OnceValue(func() spec {
 })
 
 // registry holds the schemas of the answers, built by huma from the same types, for its validator.
-func registry() huma.Registry {
+var registry = sync.OnceValue(func() huma.Registry {
 	r := huma.NewMapRegistry("#/components/schemas/", func(t reflect.Type, hint string) string {
 		name := huma.DefaultSchemaNamer(t, hint)
 		return strings.NewReplacer("ErrorModel", "Problem", "ErrorDetail", "ProblemDetail").Replace(name)
@@ -414,7 +415,7 @@ func registry() huma.Registry {
 		r.Schema(t, true, "")
 	}
 	return r
-}
+})
 
 // template returns the path of the description that an escaped path matches, "" if none.
 func template(path string) string {
@@ -466,7 +467,7 @@ func checkAnswer(tb testing.TB, r *http.Request, w *httptest.ResponseRecorder) {
 		}
 		return
 	}
-	response, ok := op.Responses[fmt.Sprint(w.Code)]
+	response, ok := op.Responses[strconv.Itoa(w.Code)]
 	if !ok {
 		tb.Errorf("%s %s: status %d is not described", r.Method, path, w.Code)
 		return

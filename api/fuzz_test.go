@@ -14,16 +14,22 @@ func FuzzRequest(f *testing.F) {
 	f.Add("%2F", "type=pilotlight.decision,pilotlight.control&target=a", "[]")
 	f.Add("\xff", "cursor=ZTE", "null")
 	f.Add("", "a=%zz&limit=99999999999999999999", "{")
+	world := newWorld("a", "a/b")
+	world.record(someEvent(0), someEvent(1), someEvent(2))
+	h := mustNew(f, world.deps())
 	f.Fuzz(func(t *testing.T, id, query, body string) {
-		world := newWorld("a", "a/b")
-		world.record(someEvent(0), someEvent(1), someEvent(2))
-		h := mustNew(t, world.deps())
+		world.calls, world.filters = nil, nil
 		escaped := url.PathEscape(id)
 		for _, route := range []struct{ method, path string }{
-			{http.MethodGet, "/api/v1/targets"}, {http.MethodGet, "/api/v1/targets/" + escaped},
-			{http.MethodGet, "/api/v1/targets/" + escaped + "/series"}, {http.MethodGet, "/api/v1/recommendations"},
-			{http.MethodGet, "/api/v1/decisions"}, {http.MethodPost, "/api/v1/recommendations/" + escaped + "/approve"},
-			{http.MethodPost, "/api/v1/pause"}, {http.MethodHead, "/api/v1/events"}, {http.MethodGet, "/"},
+			{http.MethodGet, "/api/v1/targets"},
+			{http.MethodGet, "/api/v1/targets/" + escaped},
+			{http.MethodGet, "/api/v1/targets/" + escaped + "/series"},
+			{http.MethodGet, "/api/v1/recommendations"},
+			{http.MethodGet, "/api/v1/decisions"},
+			{http.MethodPost, "/api/v1/recommendations/" + escaped + "/approve"},
+			{http.MethodPost, "/api/v1/pause"},
+			{http.MethodHead, "/api/v1/events"},
+			{http.MethodGet, "/"},
 		} {
 			r := request(route.method, "/", body)
 			u, err := url.ParseRequestURI(route.path)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -16,7 +17,7 @@ import (
 )
 
 //go:embed pages/index.html pages/docs.html pages/style.css
-var pageFiles embed.FS //nolint:gochecknoglobals // embedded files cannot be anything else
+var pageFiles embed.FS
 
 // rowsOnPage is the number of targets on one page of the index.
 const rowsOnPage = 100
@@ -38,7 +39,7 @@ type indexView struct {
 	Rows       []rowView
 	First      bool
 	Next       string
-	Count      int
+	Summary    string
 	Now        string
 	Version    string
 	ConfigHash string
@@ -49,8 +50,8 @@ type rowView struct {
 	ID, Group, Link          string
 	Data, DataClass          string
 	Invocations, Concurrency string
-	Current, Ready           string
-	Desired                  string
+	Current, Desired         []string // one lever each
+	Ready                    string
 	Changes                  bool
 	Status, StatusClass      string
 	Price                    string
@@ -98,7 +99,7 @@ func (s *server) indexView(cursor string) (indexView, error) {
 	_, hash := s.deps.Admin.ConfigYAML()
 	view := indexView{
 		ModeText: modeText(s.deps.Admin.Mode()), Pause: s.deps.Control.PauseState(), NotReady: s.deps.Admin.Ready(),
-		First: cursor == "", Next: next, Count: len(all), Now: s.deps.Now().UTC().Format(timeLayout), Version: s.deps.Version,
+		First: cursor == "", Next: next, Now: s.deps.Now().UTC().Format(timeLayout), Version: s.deps.Version,
 		ConfigHash: hash,
 	}
 	if p := view.Pause; p.Paused {
@@ -107,10 +108,31 @@ func (s *server) indexView(cursor string) (indexView, error) {
 			view.PauseText += " (" + p.Note + ")"
 		}
 	}
+	view.Summary = summary(all)
 	for i := range page {
 		view.Rows = append(view.Rows, rowOf(&page[i]))
 	}
 	return view, nil
+}
+
+// summary says in one line how the fleet is.
+func summary(all []models.TargetStatus) string {
+	changes, pending, blind := 0, 0, 0
+	for i := range all {
+		s := &all[i]
+		if s.Data != models.DataFresh {
+			blind++
+		}
+		if s.Latest == nil || !s.Latest.Decision.Changes() {
+			continue
+		}
+		changes++
+		if s.Latest.Status == models.StatusPending {
+			pending++
+		}
+	}
+	return fmt.Sprintf("Targets: %d. Changes recommended: %d, of which waiting for approval: %d. Without fresh data: %d.",
+		len(all), changes, pending, blind)
 }
 
 // timeLayout is how times are shown to people.
@@ -133,10 +155,10 @@ func rowOf(s *models.TargetStatus) rowView {
 	row := rowView{
 		ID: string(s.Target.ID), Group: s.Target.Group, Link: "api/v1/targets/" + url.PathEscape(string(s.Target.ID)),
 		Data: string(s.Data), DataClass: dataClass(s.Data), Invocations: figure(s.Invocations), Concurrency: figure(s.Concurrency),
-		Current: "unknown", Problems: s.Problems,
+		Current: []string{"unknown"}, Problems: s.Problems,
 	}
 	if s.Observed {
-		row.Current = s.Observation.Capacity.String()
+		row.Current = levers(s.Observation.Capacity)
 		if s.Observation.Ready >= 0 {
 			row.Ready = strconv.Itoa(s.Observation.Ready) + " ready"
 		}
@@ -149,9 +171,9 @@ func rowOf(s *models.TargetStatus) rowView {
 	}
 	d := &s.Latest.Decision
 	row.Changes = d.Changes()
-	row.Desired = "hold"
+	row.Desired = []string{"hold"}
 	if d.Desired.Levers() != 0 {
-		row.Desired = d.Desired.String()
+		row.Desired = levers(d.Desired)
 	}
 	row.Status, row.StatusClass = statusText(s.Latest.Status)
 	if usd := d.Price.USDPerHour; usd > 0 && !math.IsInf(usd, 0) {
@@ -162,6 +184,9 @@ func rowOf(s *models.TargetStatus) rowView {
 	}
 	return row
 }
+
+// levers renders the levers that are set, one by one.
+func levers(c models.Capacity) []string { return strings.Split(c.String(), ", ") }
 
 // figure renders a number for people; NaN is unknown.
 func figure(v float64) string {

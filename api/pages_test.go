@@ -4,6 +4,7 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -44,9 +45,9 @@ func TestIndex(t *testing.T) {
 	}
 	for _, want := range []string{
 		"approve: writes what an operator approved", "paused", "Every write is held back", "since 2026-01-06 12:00:00 UTC by &lt;b&gt;bob",
-		"collector &lt;prom&gt; is down", "warm 2, keep-alive 10m0s", "warm 3, keep-alive 1m30s", "waits for approval", "2 ready",
+		"collector &lt;prom&gt; is down", ">warm 2<", ">keep-alive 10m0s<", ">warm 3<", ">keep-alive 1m30s<", "waits for approval", "2 ready",
 		"instances that the forecast load needs (warm 3, level 0.9, odd NaN)", "&lt;img src=x onerror=alert(1)&gt;",
-		"check the query &lt;invocations&gt;", "no decision yet", "unknown", "24 targets", "as of 2026-01-06 12:00:00 UTC", "1.2.3-test",
+		"check the query &lt;invocations&gt;", "no decision yet", "unknown", "Targets: 24. Changes recommended: 16, of which waiting for approval: 8. Without fresh data: 8.", "As of 2026-01-06 12:00:00 UTC", "1.2.3-test",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
@@ -95,5 +96,31 @@ func TestDocs(t *testing.T) {
 				t.Errorf("the page lacks %s %s", method, path)
 			}
 		}
+	}
+}
+
+// TestGuide checks that docs/api.md has every operation and every kind of problem, with its status.
+func TestGuide(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide := string(data)
+	for path, item := range loadSpec().Paths {
+		for method := range item {
+			if !strings.Contains(guide, "| `"+strings.ToUpper(method)+" "+path+"` |") {
+				t.Errorf("the guide lacks %s %s", method, path)
+			}
+		}
+	}
+	rows := regexp.MustCompile(`<code>(urn:[^<]+)</code></td><td>(\d+)<`).FindAllStringSubmatch(page(t, mustNew(t, newWorld().deps()), "/docs"), -1)
+	for _, row := range rows {
+		if !strings.Contains(guide, "| `"+row[1]+"` | "+row[2]+" |") {
+			t.Errorf("the guide lacks %s with status %s", row[1], row[2])
+		}
+	}
+	if n := strings.Count(guide, "| `urn:"); len(rows) == 0 || n != len(rows) {
+		t.Errorf("the guide has %d kinds of problems, the server %d", n, len(rows))
 	}
 }

@@ -119,8 +119,7 @@ func invalid(location, message string) *huma.ErrorModel {
 
 // problemOf turns an error into a problem. The text of an unknown error goes to the log, not to the client.
 func (s *server) problemOf(ctx context.Context, err error) error {
-	var status huma.StatusError
-	if errors.As(err, &status) {
+	if _, ok := errors.AsType[huma.StatusError](err); ok {
 		return err
 	}
 	kind, known := kindOfError(err)

@@ -299,7 +299,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{models.ErrNotFound, 404, "not-found"},
 		{models.ErrInvalid, 422, "invalid-request"},
-		{fmt.Errorf("pq: password=hunter2 refused"), 500, "internal"},
+		{errors.New("dial db: password=hunter2 refused"), 500, "internal"},
 	} {
 		for _, route := range append(routes, "GET /api/v1/decisions", "GET /api/v1/events", "POST /api/v1/pause", "POST /api/v1/resume") {
 			if tc.status == 404 && !strings.Contains(route, "/targets/a") && !strings.Contains(route, "/x") {
@@ -313,8 +313,11 @@ func TestErrors(t *testing.T) {
 		route string
 		slug  string
 	}{
-		{models.ErrConflict, routes[4], "conflict"}, {models.ErrExpired, routes[4], "expired"}, {models.ErrDryRun, routes[4], "dry-run"},
-		{models.ErrPaused, routes[5], "paused"}, {models.ErrConflict, "POST /api/v1/pause", "conflict"},
+		{models.ErrConflict, routes[4], "conflict"},
+		{models.ErrExpired, routes[4], "expired"},
+		{models.ErrDryRun, routes[4], "dry-run"},
+		{models.ErrPaused, routes[5], "paused"},
+		{models.ErrConflict, "POST /api/v1/pause", "conflict"},
 	} {
 		checkError(t, tc.route, tc.err, 409, tc.slug)
 	}
