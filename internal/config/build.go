@@ -97,6 +97,9 @@ func (b *builder) engine() {
 		{"action_ttl", r.ActionTTL, second},
 		{"stale_after", r.StaleAfter, second},
 		{"out_of_band_backoff", r.OutOfBandBackoff, 0},
+		{"observe_every", r.ObserveEvery, 0},
+		{"restart_hold", r.RestartHold, 0},
+		{"recent", r.Recent, 0},
 		{"checkpoint_every", r.CheckpointEvery, second},
 	} {
 		if d.value < d.min {
@@ -111,6 +114,7 @@ func (b *builder) engine() {
 		Mode: mode, Interval: r.Interval.Std(), Step: r.Step.Std(), IngestionDelay: r.IngestionDelay.Std(),
 		Lookback: r.Lookback.Std(), ActionTTL: r.ActionTTL.Std(), StaleAfter: r.StaleAfter.Std(),
 		OutOfBandBackoff: r.OutOfBandBackoff.Std(), Workers: r.Workers, CheckpointEvery: r.CheckpointEvery.Std(),
+		ObserveEvery: r.ObserveEvery.Std(), RestartHold: r.RestartHold.Std(), Recent: r.Recent.Std(),
 	}
 }
 

@@ -47,6 +47,12 @@ type Engine struct {
 	OutOfBandBackoff time.Duration
 	// Workers is how many targets are worked on at once; 0 is one for each processor.
 	Workers int
+	// ObserveEvery is how long a look at a platform is trusted while nothing changes; 0 looks at every tick.
+	ObserveEvery time.Duration
+	// RestartHold is how long after the start no capacity is lowered.
+	RestartHold time.Duration
+	// Recent is how much of the samples is kept in memory for the API.
+	Recent time.Duration
 	// CheckpointEvery is the time between saves of the state of the forecasters.
 	CheckpointEvery time.Duration
 }

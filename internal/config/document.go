@@ -62,6 +62,9 @@ type rawEngine struct {
 	ActionTTL        models.Duration `yaml:"action_ttl"`
 	StaleAfter       models.Duration `yaml:"stale_after"`
 	OutOfBandBackoff models.Duration `yaml:"out_of_band_backoff"`
+	ObserveEvery     models.Duration `yaml:"observe_every"`
+	RestartHold      models.Duration `yaml:"restart_hold"`
+	Recent           models.Duration `yaml:"recent"`
 	Workers          int             `yaml:"workers"`
 	CheckpointEvery  models.Duration `yaml:"checkpoint_every"`
 }
@@ -100,7 +103,8 @@ func defaults() rawConfig {
 			Mode: string(models.ModeDryRun), Interval: models.Duration(time.Minute), Step: models.Duration(time.Minute),
 			IngestionDelay: models.Duration(15 * time.Second), Lookback: models.Duration(14 * day),
 			ActionTTL: models.Duration(2 * time.Minute), StaleAfter: models.Duration(5 * time.Minute),
-			OutOfBandBackoff: models.Duration(30 * time.Minute), CheckpointEvery: models.Duration(5 * time.Minute),
+			OutOfBandBackoff: models.Duration(30 * time.Minute), ObserveEvery: models.Duration(5 * time.Minute),
+			RestartHold: models.Duration(5 * time.Minute), Recent: models.Duration(day), CheckpointEvery: models.Duration(5 * time.Minute),
 		},
 		Predictor: predictor.DefaultConfig(),
 		Policy:    policy.DefaultConfig(),
