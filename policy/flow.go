@@ -148,6 +148,7 @@ func (m *Memory) start(s *slice, t float64) {
 	}
 	gap := t - f.down[level]
 	m.gaps.add(gap, weight)
+	m.cost.fresh = false
 	if level*f.group >= m.cost.inForce(floorStrategy) {
 		m.upper.add(gap, weight)
 	}

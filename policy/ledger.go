@@ -76,11 +76,14 @@ type ledger struct {
 	free   float64
 	// dataFloor is the floor decided when there was data last; -1 before.
 	dataFloor int32
+	// keepAll and keepUpper are the best keep-alives of all gaps and of those above the floor, unless the gaps are newer.
+	keepAll, keepUpper float64
+	fresh              bool
 }
 
 // prepare takes over what changed in the spec.
 func (l *ledger) prepare(s *spec) {
-	l.b, l.free = s.breakEven, s.free
+	l.b, l.free, l.fresh = s.breakEven, s.free, false
 	if !l.open {
 		l.open = true
 		for i := 1; i < numStrategies; i++ {
@@ -152,21 +155,23 @@ func (l *ledger) ask(m *Memory) {
 	}
 	decay := math.Exp(-1.0 / ledgerMemory)
 	lag := m.lag()
-	keep := m.gaps.best(l.b, m.spec.maxKeep)
+	if !l.fresh {
+		l.keepAll, l.keepUpper, l.fresh = m.gaps.best(l.b, m.spec.maxKeep), m.upper.best(l.b, m.spec.maxKeep), true
+	}
 	up, down := m.reactiveFloors()
 	p := m.returns(lag)
 	for i := range l.of {
 		a := &l.of[i]
 		a.cost *= decay
 		s := strategyOf(i)
-		a.keep = keep
+		a.keep = l.keepAll
 		switch {
 		case l.free >= 0:
 			a.keep = l.free
 		case s.floor:
-			a.keep = m.upper.best(l.b, m.spec.maxKeep)
+			a.keep = l.keepUpper
 		case s.keepSteps >= 0:
-			a.keep = min(keep, s.keepSteps*m.step)
+			a.keep = min(l.keepAll, s.keepSteps*m.step)
 		}
 		before := int(a.asks[(m.bin+maxLag-1)%maxLag])
 		want := 0

@@ -61,6 +61,7 @@ func NewMemory() *Memory {
 	for i := range m.counts {
 		m.counts[i], m.means[i] = float32(math.NaN()), float32(math.NaN())
 	}
+	m.cost.dataFloor = -1
 	m.spec = spec{sigma: -1, concurrency: 1, free: -1, window: 300, hold: 60}
 	return m
 }

@@ -93,7 +93,6 @@ func (m *Memory) learn(s *spec) {
 	m.spec, m.known = *s, true
 	m.cost.prepare(s)
 	if first {
-		m.cost.dataFloor = -1
 		m.cost.ask(m)
 	}
 }
