@@ -164,7 +164,9 @@ func (d *demonstration) startPrometheus(ctx context.Context, dir string) (url st
 		return "", err
 	}
 	d.undo = append(d.undo, store.Close)
-	d.feed = newFeed(store, d.trace)
+	if d.feed, err = newFeed(store, d.trace); err != nil {
+		return "", err
+	}
 	say(d.stdio, "Loading %d days of recorded traffic of %d real functions into an embedded Prometheus ...\n",
 		int(demoHistory.Hours()/24), len(d.trace.Functions))
 	if err := d.feed.until(ctx, d.start()); err != nil {
@@ -222,7 +224,9 @@ func (d *demonstration) startEngine(ctx context.Context, dir, url string) error 
 		return err
 	}
 	gate := &engine.Gate{}
-	act, err := actuators.Decorate(d.with, "demo", actuators.Unlimited(), actuators.Deps{Permit: gate.Permit, Now: d.now})
+	calls := actuators.DefaultConfig()
+	calls.RateLimit = actuators.RateLimitConfig{Burst: 1} // a simulated platform has no limit
+	act, err := actuators.Decorate(d.with, "demo", calls, actuators.Deps{Permit: gate.Permit, Now: d.now})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"pilotlight/collectors"
@@ -13,17 +14,33 @@ import (
 // feed writes the recorded traffic into the embedded Prometheus as a real system would export it: counters that only grow,
 // scraped at the end of every minute.
 type feed struct {
-	store   *promstore.Store
-	trace   *trace.Trace
-	minute  int
-	calls   []float64
-	seconds []float64
+	store    *promstore.Store
+	trace    *trace.Trace
+	minute   int
+	counters []counters
+}
+
+// counters are what one function exports.
+type counters struct {
+	invocations, count, sum *promstore.Series
+	calls, seconds          float64
 }
 
 // newFeed makes a feed at the start of the trace.
-func newFeed(store *promstore.Store, t *trace.Trace) *feed {
-	n := len(t.Functions)
-	return &feed{store: store, trace: t, calls: make([]float64, n), seconds: make([]float64, n)}
+func newFeed(store *promstore.Store, t *trace.Trace) (*feed, error) {
+	f := &feed{store: store, trace: t, counters: make([]counters, len(t.Functions))}
+	for i := range t.Functions {
+		labels := []promstore.Label{{Name: "function", Value: t.Functions[i].Name}, {Name: "namespace", Value: "demo"}}
+		c := &f.counters[i]
+		var errs [3]error
+		c.invocations, errs[0] = promstore.NewSeries("function_invocations_total", labels...)
+		c.count, errs[1] = promstore.NewSeries("function_duration_seconds_count", labels...)
+		c.sum, errs[2] = promstore.NewSeries("function_duration_seconds_sum", labels...)
+		if err := errors.Join(errs[:]...); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
 }
 
 // feedBatch is how many samples are committed at a time.
@@ -34,17 +51,16 @@ func (f *feed) until(ctx context.Context, to time.Time) error {
 	var batch []promstore.Sample
 	for ; !f.trace.TimeOf(f.minute).After(to); f.minute++ {
 		at := f.trace.TimeOf(f.minute)
-		for i := range f.trace.Functions {
-			fn := &f.trace.Functions[i]
+		for i := range f.counters {
+			c := &f.counters[i]
 			for _, row := range f.trace.Rows(i, f.minute-1, f.minute) {
-				f.calls[i] += float64(row.Count)
-				f.seconds[i] += float64(row.Count) * fn.AvgMS / 1000
+				c.calls += float64(row.Count)
+				c.seconds += float64(row.Count) * f.trace.Functions[i].AvgMS / 1000
 			}
-			labels := map[string]string{"function": fn.Name, "namespace": "demo"}
 			batch = append(batch,
-				promstore.Sample{Name: "function_invocations_total", Labels: labels, Time: at, Value: f.calls[i]},
-				promstore.Sample{Name: "function_duration_seconds_count", Labels: labels, Time: at, Value: f.calls[i]},
-				promstore.Sample{Name: "function_duration_seconds_sum", Labels: labels, Time: at, Value: f.seconds[i]})
+				promstore.Sample{Series: c.invocations, Time: at, Value: c.calls},
+				promstore.Sample{Series: c.count, Time: at, Value: c.calls},
+				promstore.Sample{Series: c.sum, Time: at, Value: c.seconds})
 		}
 		if len(batch) >= feedBatch {
 			if err := f.store.Append(ctx, batch); err != nil {

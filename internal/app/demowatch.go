@@ -23,7 +23,7 @@ type watch struct {
 	lines    int
 	shown    time.Time
 	busiest  int
-	samples  []sim.PlotPoint
+	samples  []point
 }
 
 // newWatch makes a watch over the busiest function of the day.
@@ -71,10 +71,10 @@ func (w *watch) show(t time.Time) {
 }
 
 // sample measures the busiest function in the minute that ended at t.
-func (w *watch) sample(t time.Time) sim.PlotPoint {
+func (w *watch) sample(t time.Time) point {
 	d := w.demo
 	name := d.trace.Functions[w.busiest].Name
-	p := sim.PlotPoint{Time: t}
+	p := point{Time: t}
 	for _, row := range d.trace.Rows(w.busiest, d.trace.Minute(t)-1, d.trace.Minute(t)) {
 		p.Invocations = float64(row.Count)
 	}
@@ -185,4 +185,16 @@ func (w *watch) summary() error {
 // plot draws the day of the busiest function into a file.
 func (w *watch) plot(path string) error {
 	return writePlot(path, w.demo.trace.Functions[w.busiest].Name, w.samples)
+}
+
+// point is one minute of the busiest function.
+type point struct {
+	Time        time.Time
+	Invocations float64
+	// HasForecast says that Low, Median and High are the 10, 50 and 90 % quantiles forecast for the next minute.
+	HasForecast       bool
+	Low, Median, High float64
+	Warm              int
+	// ColdWith and ColdWithout are cold starts since the start of the demo.
+	ColdWith, ColdWithout int64
 }

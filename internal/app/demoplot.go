@@ -1,0 +1,3 @@
+package app
+
+func writePlot(path, name string, points []point) error { return nil }
