@@ -54,10 +54,7 @@ func build(doc *document, dir string, parts Parts, env Env) (*Config, error) {
 	b.kernels()
 	b.families(parts)
 	b.targets()
-	// What could not be read kept its default; complaints about that would mislead.
-	b.list = append(unread, slices.DeleteFunc(b.list, func(p Problem) bool {
-		return slices.ContainsFunc(unread, func(u Problem) bool { return related(p.Path, u.Path) })
-	})...)
+	b.list = append(unread, unrelated(b.list, unread)...)
 	if err := b.err(doc.name); err != nil {
 		return nil, err
 	}
@@ -68,13 +65,33 @@ func build(doc *document, dir string, parts Parts, env Env) (*Config, error) {
 	return b.cfg, b.render()
 }
 
-// related reports whether one path is the other or lies below it.
-func related(a, b string) bool {
-	if len(a) > len(b) {
-		a, b = b, a
+// unrelated returns the problems that are not about what could not be read, above it or below it. That kept its default, and
+// complaints about it would mislead.
+func unrelated(list, unread []Problem) []Problem {
+	read, above := map[string]bool{}, map[string]bool{}
+	for _, u := range unread {
+		read[u.Path] = true
+		for _, a := range ancestors(u.Path) {
+			above[a] = true
+		}
 	}
-	rest, ok := strings.CutPrefix(b, a)
-	return ok && (a == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
+	return slices.DeleteFunc(list, func(p Problem) bool {
+		return read[p.Path] || above[p.Path] || slices.ContainsFunc(ancestors(p.Path), func(a string) bool { return read[a] })
+	})
+}
+
+// ancestors returns the paths above a path, the whole document ("") first.
+func ancestors(path string) []string {
+	var out []string
+	if path != "" {
+		out = append(out, "")
+	}
+	for i := range len(path) {
+		if i > 0 && (path[i] == '.' || path[i] == '[') {
+			out = append(out, path[:i])
+		}
+	}
+	return out
 }
 
 // engine validates the engine block.

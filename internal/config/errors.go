@@ -11,8 +11,8 @@ import (
 	"pilotlight/models"
 )
 
-// maxProblemsShown bounds how many problems the text of an error lists.
-const maxProblemsShown = 100
+// maxProblemsShown bounds how many problems the text of an error lists, maxProblems how many are kept of each round.
+const maxProblemsShown, maxProblems = 100, 10_000
 
 // Problem is one thing that is wrong with a configuration.
 type Problem struct {
@@ -53,6 +53,8 @@ func (p Problem) String() string {
 // errors.Is(err, models.ErrInvalid) holds for it.
 type Errors struct { //nolint:errname // it is a list of problems, and callers read it so
 	Problems []Problem
+	// More is how many problems there are beyond those, of a file with very many.
+	More int
 	// Cause is the error of reading the file, if that is what failed.
 	Cause error
 }
@@ -65,7 +67,7 @@ func (e *Errors) Error() string {
 			b.WriteByte('\n')
 		}
 		if i == maxProblemsShown {
-			fmt.Fprintf(&b, "and %d more problems", len(e.Problems)-i)
+			fmt.Fprintf(&b, "and %d more problems", len(e.Problems)-i+e.More)
 			break
 		}
 		b.WriteString(p.String())
@@ -84,11 +86,21 @@ func (e *Errors) Unwrap() []error {
 // problems collects what is wrong.
 type problems struct {
 	list []Problem
+	more int
 }
 
 // add notes a problem.
 func (ps *problems) add(path string, line int, format string, args ...any) {
-	ps.list = append(ps.list, Problem{Path: path, Line: line, Text: fmt.Sprintf(format, args...)})
+	ps.keep(Problem{Path: path, Line: line, Text: fmt.Sprintf(format, args...)})
+}
+
+// keep notes a problem unless there are very many.
+func (ps *problems) keep(p Problem) {
+	if len(ps.list) >= maxProblems {
+		ps.more++
+		return
+	}
+	ps.list = append(ps.list, p)
 }
 
 // err returns the problems in the order of their lines as *Errors, or nil if there is none.
@@ -100,7 +112,7 @@ func (ps *problems) err(file string) error {
 		ps.list[i].File = file
 	}
 	slices.SortStableFunc(ps.list, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
-	return &Errors{Problems: slices.Compact(ps.list)}
+	return &Errors{Problems: slices.Compact(ps.list), More: ps.more}
 }
 
 // fieldMessage matches a message that begins with the path of a field, such as "step.up: 0 is below 1".
@@ -123,7 +135,7 @@ func (ps *problems) addValidation(base string, err error, has func(field string)
 	if m := fieldMessage.FindStringSubmatch(text); m != nil && (m[2] == ": " || has(m[1])) {
 		path, text = joinPath(base, m[1]), m[3]
 	}
-	ps.list = append(ps.list, Problem{Path: path, Line: line(path), Text: text})
+	ps.keep(Problem{Path: path, Line: line(path), Text: text})
 }
 
 // isJoin reports whether err is the plain join of several errors, as errors.Join makes it, and not one message that wraps

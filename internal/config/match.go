@@ -2,19 +2,24 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"pilotlight/models"
 )
 
 // pattern selects target ids: one exactly, or those of a glob in which * stands for any characters, slashes included, and ?
 // for a single one.
-type pattern struct {
-	exact string
-	glob  *regexp.Regexp
+type pattern struct{ exact, glob string }
+
+// matches reports whether the pattern selects an id.
+func (p pattern) matches(id string) bool {
+	if p.glob != "" {
+		return matchGlob(p.glob, id)
+	}
+	return p.exact == id
 }
 
 // pattern reads which targets an entry is about.
@@ -32,7 +37,7 @@ func (b *builder) pattern(path string, r *rawTarget) pattern {
 	case len(r.Match) > maxPattern:
 		b.bad(joinPath(path, "match"), "is longer than %d bytes", maxPattern)
 	default:
-		return pattern{glob: compileGlob(r.Match)}
+		return pattern{glob: r.Match}
 	}
 	return pattern{exact: r.ID}
 }
@@ -40,22 +45,31 @@ func (b *builder) pattern(path string, r *rawTarget) pattern {
 // maxPattern bounds a glob in bytes; ids are shorter.
 const maxPattern = 512
 
-// compileGlob translates a glob to a regular expression, which matches in linear time.
-func compileGlob(glob string) *regexp.Regexp {
-	var b strings.Builder
-	b.WriteString(`(?s)\A`)
-	for _, r := range glob {
-		switch r {
-		case '*':
-			b.WriteString(`.*`)
-		case '?':
-			b.WriteByte('.')
-		default:
-			b.WriteString(regexp.QuoteMeta(string(r)))
+// matchGlob reports whether a glob matches the whole text. Only the last * is tried again, for that is enough: whatever an
+// earlier one could take more, the last one can take too. So it never takes more than len(glob)*len(text) steps.
+func matchGlob(glob, text string) bool {
+	star, taken := "", "" // the glob after the last *, and the text from where that * may take one more character
+	again := false
+	for text != "" || glob != "" {
+		if rest, ok := strings.CutPrefix(glob, "*"); ok {
+			star, taken, again = rest, text, true
+			glob = rest
+			continue
 		}
+		want, n := utf8.DecodeRuneInString(glob)
+		got, m := utf8.DecodeRuneInString(text)
+		if n > 0 && m > 0 && (want == '?' || want == got && glob[:n] == text[:m]) {
+			glob, text = glob[n:], text[m:]
+			continue
+		}
+		if !again || taken == "" {
+			return false
+		}
+		_, m = utf8.DecodeRuneInString(taken)
+		taken = taken[m:]
+		glob, text = star, taken
 	}
-	b.WriteString(`\z`)
-	return regexp.MustCompile(b.String())
+	return true
 }
 
 // matcher finds the first entry for a target.
@@ -69,7 +83,7 @@ type matcher struct {
 func (m *matcher) add(e entry) {
 	i := len(m.entries)
 	m.entries = append(m.entries, e)
-	if e.pattern.glob != nil {
+	if e.pattern.glob != "" {
 		m.globs = append(m.globs, i)
 		return
 	}
@@ -93,7 +107,7 @@ func (m *matcher) first(seen Seen) *entry {
 		if i >= best {
 			break
 		}
-		if e := &m.entries[i]; of(e) && e.pattern.glob.MatchString(string(seen.ID)) {
+		if e := &m.entries[i]; of(e) && e.pattern.matches(string(seen.ID)) {
 			return e
 		}
 	}
@@ -110,7 +124,7 @@ func (b *builder) unreachable() {
 	budget := 1 << 20
 	for i := range m.entries {
 		e := &m.entries[i]
-		if e.pattern.glob != nil || e.pattern.exact == "" {
+		if e.pattern.glob != "" || e.pattern.exact == "" {
 			continue
 		}
 		covers := func(j int) bool { return m.entries[j].collector == "" || m.entries[j].collector == e.collector }
@@ -126,7 +140,7 @@ func (b *builder) unreachable() {
 			return
 		}
 		for _, j := range m.globs[:earlier] {
-			if covers(j) && m.entries[j].pattern.glob.MatchString(e.pattern.exact) {
+			if covers(j) && m.entries[j].pattern.matches(e.pattern.exact) {
 				b.warn(joinPath(e.path, "id"), "is never used, because %s matches %q first: move it before that", m.entries[j].path, e.pattern.exact)
 				break
 			}

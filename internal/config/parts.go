@@ -166,7 +166,7 @@ func (b *builder) adopt(path string, err error) {
 		if p.Line == 0 {
 			p.Line = b.line(path)
 		}
-		b.list = append(b.list, p)
+		b.keep(p)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -184,5 +185,34 @@ func BenchmarkParse(b *testing.B) {
 		if _, err := Parse("p.yaml", []byte(full), testParts(), noEnv); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestHugeFiles checks that files near the limit of the size are read, or refused, in a time that does not grow with the square
+// of their size.
+func TestHugeFiles(t *testing.T) {
+	t.Parallel()
+	head := strings.Split(minimal, "targets:")[0] + "targets:\n"
+	for name, tc := range map[string]struct{ item, want string }{
+		"good":         {"  - {id: f%d, memory_mb: 1}\n", ""},
+		"patterns":     {"  - {match: 'f%d*'}\n", ""},
+		"unknown keys": {"  - {id: f%d, memry_mb: 1}\n", `unknown key "memry_mb": did you mean "memory_mb"?`},
+		"bad values":   {"  - {id: f%d, memory_mb: 0, lead: -1s}\n", "more problems"},
+		"both":         {"  - {id: f%d, memory_mb: x, lead: -1s}\n", "more problems"},
+		"empty":        {"  - \n#%d\n", "is empty: fill it in"},
+		"overrides":    {"  - {id: f%d, policy: {hysteresis: 99}}\n", "more problems"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var b strings.Builder
+			b.WriteString(head)
+			for i := 0; b.Len() < 1<<19; i++ {
+				b.WriteString(strings.ReplaceAll(tc.item, "%d", strconv.Itoa(i)))
+			}
+			_, err := Parse("p.yaml", []byte(b.String()), testParts(), noEnv)
+			if (err != nil) != (tc.want != "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %.500v, want %q", err, tc.want)
+			}
+		})
 	}
 }

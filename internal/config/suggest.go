@@ -26,7 +26,8 @@ func unknownName(what, name string, known []string) string {
 // nearest returns the known name that is nearest to name, or "" if none is near: at most a third of the letters may differ.
 func nearest(name string, known []string) string {
 	const shortest, longest = 3, 64
-	if len(name) < shortest || len(name) > longest {
+	const most = 1000
+	if len(name) < shortest || len(name) > longest || len(known) > most {
 		return ""
 	}
 	best, bestDistance := "", max(1, len(name)/3)+1

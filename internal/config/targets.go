@@ -34,12 +34,13 @@ func (b *builder) targets() {
 	if len(b.raw.Targets) == 0 {
 		b.bad("targets", `is missing: say which functions to work on, such as {match: "*", limits: {max_warm: 10}}`)
 	}
-	var collectors, actuators, assumed []string
+	var assumed []string
+	collectors, actuators := newNames(len(b.raw.Collectors)), newNames(len(b.raw.Actuators))
 	for _, c := range b.raw.Collectors {
-		collectors = append(collectors, c.Name)
+		collectors.add(c.Name)
 	}
 	for _, a := range b.raw.Actuators {
-		actuators = append(actuators, a.Name)
+		actuators.add(a.Name)
 	}
 	for i := range b.raw.Targets {
 		r, path := &b.raw.Targets[i], indexPath("targets", i)
@@ -59,10 +60,10 @@ func (b *builder) targets() {
 }
 
 // worked fills in an entry whose targets are worked on.
-func (b *builder) worked(e *entry, r *rawTarget, actuators []string) {
+func (b *builder) worked(e *entry, r *rawTarget, actuators *names) {
 	path := e.path
-	if r.Actuator == "" && len(actuators) == 1 {
-		r.Actuator = actuators[0]
+	if r.Actuator == "" && len(actuators.list) == 1 {
+		r.Actuator = actuators.list[0]
 	}
 	b.knownName(joinPath(path, "actuator"), "actuator", r.Actuator, actuators)
 	if r.Actuator == "" && b.cfg.engine.Mode != models.ModeDryRun {
@@ -157,10 +158,25 @@ func (b *builder) overridden(path string, effective policy.Config) {
 }
 
 // knownName notes a problem if name is set and not one of those known.
-func (b *builder) knownName(path, what, name string, known []string) {
-	if name != "" && !slices.Contains(known, name) {
-		b.bad(path, "%s", unknownName(what, name, known))
+func (b *builder) knownName(path, what, name string, known *names) {
+	if name != "" && !known.has[name] {
+		b.bad(path, "%s", unknownName(what, name, known.list))
 	}
+}
+
+// names are the names of parts in the order of the file.
+type names struct {
+	list []string
+	has  map[string]bool
+}
+
+// newNames returns no names, with room for n.
+func newNames(n int) *names { return &names{has: make(map[string]bool, n)} }
+
+// add adds a name.
+func (n *names) add(name string) {
+	n.list = append(n.list, name)
+	n.has[name] = true
 }
 
 // Seen is what a collector found about a target; zero values are unknown.
