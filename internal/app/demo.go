@@ -38,11 +38,11 @@ type DemoOptions struct {
 	Seed   uint64
 }
 
-// The demo shows one day of traffic after ten days of history.
+// The demo shows one week of traffic after one week of history.
 const (
 	demoTrace   = "azure2021-14d"
-	demoHistory = 10 * 24 * time.Hour
-	demoLength  = 24 * time.Hour
+	demoHistory = 7 * 24 * time.Hour
+	demoLength  = 7 * 24 * time.Hour
 	demoSpeed   = 3600
 	demoLead    = time.Minute
 	demoMaxWarm = 500

@@ -40,7 +40,7 @@ func newWatch(d *demonstration) *watch {
 			most, w.busiest = n, i
 		}
 	}
-	say(d.stdio, "API: http://%s  (recorded day %s)\n", d.listener.Addr(), d.start().Format("2006-01-02"))
+	say(d.stdio, "API: http://%s  (recorded week of %s)\n", d.listener.Addr(), d.start().Format("2006-01-02"))
 	return w
 }
 
@@ -49,16 +49,16 @@ func (w *watch) show(t time.Time) {
 	w.samples = append(w.samples, w.sample(t))
 	every := time.Hour
 	if w.terminal {
-		every = 10 * time.Minute
+		every = time.Hour
 	}
 	if t.Sub(w.shown) < every && !t.Equal(w.demo.end()) {
 		return
 	}
 	w.shown = t
 	if !w.terminal {
-		if t.Sub(w.demo.start())%(4*time.Hour) == 0 {
+		if t.Sub(w.demo.start())%(24*time.Hour) == 0 {
 			with, without := w.demo.with.Total(), w.demo.without.Total()
-			say(w.demo.stdio, "%s  cold starts %d with Pilotlight, %d without\n", t.Format("15:04"), with.ColdStarts, without.ColdStarts)
+			say(w.demo.stdio, "%s  cold starts %d with Pilotlight, %d without\n", t.Format("2006-01-02"), with.ColdStarts, without.ColdStarts)
 		}
 		return
 	}
@@ -97,7 +97,7 @@ func (w *watch) screen(t time.Time) string {
 	done := float64(t.Sub(w.demo.start())) / float64(demoLength)
 	const width = 40
 	full := min(int(done*width), width)
-	fmt.Fprintf(&b, "%s [%s%s] %3.0f %%\n", t.Format("15:04"), strings.Repeat("=", full), strings.Repeat(" ", width-full), 100*done)
+	fmt.Fprintf(&b, "%s [%s%s] %3.0f %%\n", t.Format("Jan 02 15:04"), strings.Repeat("=", full), strings.Repeat(" ", width-full), 100*done)
 	with, without := w.demo.with.Total(), w.demo.without.Total()
 	table(&b, &with, &without)
 	b.WriteString(w.chart(70, 8))
@@ -163,7 +163,7 @@ func (w *watch) summary() error {
 		d.start().Format("2006-01-02"), with.Invocations, len(d.trace.Functions), d.options.Seed)
 	table(out, &with, &without)
 	fmt.Fprintf(out, "\n%s\n", w.chart(90, 10))
-	fmt.Fprintln(out, "Why, for each function at the end of the day:")
+	fmt.Fprintln(out, "Why, for each function at the end of the week:")
 	for _, s := range d.engine.Targets() {
 		fmt.Fprintf(out, "  %s: ", s.Target.ID)
 		if s.Latest == nil {
