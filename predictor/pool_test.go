@@ -26,6 +26,7 @@ func hourly() predictor.Config {
 	c.Periods = []models.Duration{models.Duration(24 * time.Hour)}
 	c.Horizon = models.Duration(12 * time.Hour)
 	c.MinHistory = models.Duration(24 * time.Hour)
+	c.RefitEvery = models.Duration(14 * 24 * time.Hour)
 	return c
 }
 
