@@ -24,6 +24,8 @@ type Model struct {
 	Doc string
 	// Seasonal models get one member for each configured period, other models one.
 	Seasonal bool
+	// MinPeriod is the shortest period, in steps, for which a seasonal model is worth a member; shorter ones are left out.
+	MinPeriod int
 	// New makes the forecaster.
 	New func(Setting) (Forecaster, error)
 }
@@ -37,17 +39,17 @@ type Fitter interface {
 // Models lists all models. To add one, write its file and add its line here: the conformance suite then runs on it.
 func Models() []Model {
 	return []Model{
-		{"holt_winters", "level and season with autocorrelated errors; good on regular load", true, newPoolHoltWinters},
-		{"holt_winters_smooth", "the same with a season in coarse bins; good on noisy counts with a daily course", true, newPoolSmooth},
-		{"holt_winters_damped", "level, damped trend and season; good on smooth growth", true, newPoolDamped},
-		{"holt_winters_multiplicative", "level times season; good on smooth load that never falls to zero", true, newPoolMultiplicative},
-		{"seasonal_naive", "repeats the last period; good on timers", true, newPoolSeasonalNaive},
-		{"persistence", "repeats the last value", false, func(Setting) (Forecaster, error) { return NewPersistence(), nil }},
-		{"mean_fast", "mean of the last few steps; good on bursts", false, func(Setting) (Forecaster, error) { return NewEWMA(0.4) }},
-		{"mean", "mean of the recent steps", false, func(Setting) (Forecaster, error) { return NewEWMA(0.12) }},
-		{"mean_slow", "mean of the last hundred steps", false, func(Setting) (Forecaster, error) { return NewEWMA(0.02) }},
-		{"median_15", "median of the last 15 steps; good on sparse load", false, func(Setting) (Forecaster, error) { return NewMedian(15) }},
-		{"median_60", "median of the last 60 steps; good on sparse load", false, func(Setting) (Forecaster, error) { return NewMedian(60) }},
+		{"holt_winters", "level and season with autocorrelated errors; good on regular load", true, 0, newPoolHoltWinters},
+		{"holt_winters_smooth", "the same with a season in coarse bins; good on noisy counts with a daily course", true, 2 * poolSmoothBins, newPoolSmooth},
+		{"holt_winters_damped", "level, damped trend and season; good on smooth growth", true, 0, newPoolDamped},
+		{"holt_winters_multiplicative", "level times season; good on smooth load that never falls to zero", true, 0, newPoolMultiplicative},
+		{"seasonal_naive", "repeats the last period; good on timers", true, 0, newPoolSeasonalNaive},
+		{"persistence", "repeats the last value", false, 0, func(Setting) (Forecaster, error) { return NewPersistence(), nil }},
+		{"mean_fast", "mean of the last few steps; good on bursts", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.4) }},
+		{"mean", "mean of the recent steps", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.12) }},
+		{"mean_slow", "mean of the last hundred steps", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.02) }},
+		{"median_15", "median of the last 15 steps; good on sparse load", false, 0, func(Setting) (Forecaster, error) { return NewMedian(15) }},
+		{"median_60", "median of the last 60 steps; good on sparse load", false, 0, func(Setting) (Forecaster, error) { return NewMedian(60) }},
 	}
 }
 

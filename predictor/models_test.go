@@ -19,7 +19,7 @@ func TestModels(t *testing.T) {
 		seen[m.Name] = true
 		setting := predictor.Setting{Step: time.Hour}
 		if m.Seasonal {
-			setting.Period = 24
+			setting.Period = max(24, m.MinPeriod)
 		}
 		for _, scale := range []predictor.Scale{predictor.ScaleRaw, predictor.ScaleLog1p, predictor.ScaleAuto} {
 			setting := setting

@@ -78,6 +78,9 @@ func (p *Predictor) newMembers() ([]member, error) {
 			continue
 		}
 		for _, period := range p.periods {
+			if period < model.MinPeriod {
+				continue
+			}
 			full := memberName(name, time.Duration(period)*p.step)
 			f, err := model.New(Setting{Step: p.step, Period: period, Scale: p.scale})
 			if err != nil {
@@ -87,7 +90,7 @@ func (p *Predictor) newMembers() ([]member, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("models: %v are all seasonal and no period has two steps of %s; add a period or persistence: %w",
+		return nil, fmt.Errorf("models: %v are all seasonal and no period has enough steps of %s; add a longer period or persistence: %w",
 			p.cfg.Models, p.step, models.ErrInvalid)
 	}
 	return all, nil

@@ -9,7 +9,8 @@ type Forecaster interface {
 	// Update takes the value of the next step in O(1). NaN is a missing value: the state moves on without correction.
 	Update(y float64)
 	// Forecast writes the point forecast h+1 steps ahead into dst[h], for all of dst. Values may be negative; the caller
-	// clamps. It returns models.ErrInsufficientHistory if there is too little history.
+	// clamps. It returns models.ErrInsufficientHistory if there is too little history, and models.ErrInvalid if the model
+	// cannot take the values it was given, such as zeros with a multiplicative season.
 	Forecast(dst []float64) error
 	// The state is serialisable: unmarshalling it into a new Forecaster of the same kind continues where it stopped.
 	encoding.BinaryMarshaler
