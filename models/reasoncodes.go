@@ -8,6 +8,8 @@ const (
 	ReasonPredicted         ReasonCode = "predicted"
 	ReasonMarginalValue     ReasonCode = "marginal_value"
 	ReasonKeepAlive         ReasonCode = "keep_alive"
+	ReasonRenewal           ReasonCode = "renewal"
+	ReasonStrategy          ReasonCode = "cheapest_strategy"
 	ReasonNoForecast        ReasonCode = "no_forecast"
 	ReasonShortHistory      ReasonCode = "insufficient_history"
 	ReasonNoSkill           ReasonCode = "no_skill"
@@ -41,6 +43,8 @@ var reasonMeanings = map[ReasonCode]string{
 	ReasonPredicted:         "instances that the forecast load needs",
 	ReasonMarginalValue:     "one more warm instance would cost more than the cold starts it saves",
 	ReasonKeepAlive:         "idle instances stay for as long as their next use is worth the memory",
+	ReasonRenewal:           "warmed for the next use, which the gaps between past uses make likely",
+	ReasonStrategy:          "without a higher floor the target would have cost less so far",
 	ReasonNoForecast:        "there is no forecast, so only the load of the last minutes counts",
 	ReasonShortHistory:      "too little history for a forecast",
 	ReasonNoSkill:           "the forecast was no better than repeating the past, so it is not used",

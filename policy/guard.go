@@ -1,0 +1,85 @@
+package policy
+
+import (
+	"time"
+
+	"pilotlight/models"
+)
+
+// proposal is a decision on its way through the guards.
+type proposal struct {
+	cfg    *Config
+	facts  *Facts
+	memory *Memory
+
+	// have is the present floor, if haveKnown.
+	have      int
+	haveKnown bool
+	// reactive, predicted and strategy are what the proposal was made of; mix is the forecast load, if used.
+	reactive, predicted, strategy int
+	mix                           mixture
+	// steady says that the proposal follows a level of load, and not one expected use.
+	steady bool
+
+	// warm and keep are the capacity to have; a lever that is not set is left alone.
+	warm    int
+	warmSet bool
+	keep    time.Duration
+	keepSet bool
+
+	reasons []models.Reason
+}
+
+// A guard is one step between what the load asks for and what is done. It may change the proposal, and gives the reason with
+// numbers if it does.
+type guard func(*proposal)
+
+// guards returns the guards in their order. Those that replace the proposal come first, then those that soften a change, and
+// the bounds last of all that set a number. Only the pause comes after: it takes the whole decision back.
+func guards() []guard {
+	return []guard{
+		guardMissing, guardCurrent, guardRestart,
+		guardStabilise, guardZero, guardCooldown, guardStep, guardKeepAlive,
+		guardBounds,
+		guardPending, guardOutOfBand, guardPaused,
+	}
+}
+
+func (pr *proposal) because(code models.ReasonCode, numbers ...models.Number) {
+	pr.reasons = append(pr.reasons, models.Because(code, numbers...))
+}
+
+func (pr *proposal) invalid(detail string) {
+	r := models.Because(models.ReasonInvalidInput)
+	r.Detail = detail
+	pr.reasons = append(pr.reasons, r)
+}
+
+// move sets the floor and says why.
+func (pr *proposal) move(code models.ReasonCode, to int, numbers ...models.Number) {
+	pr.reasons = append(pr.reasons, models.Because(code, append(numbers,
+		models.Num("from", float64(pr.warm)), models.Num("to", float64(to)))...))
+	pr.warm = to
+}
+
+// hold leaves every lever alone.
+func (pr *proposal) hold(code models.ReasonCode, numbers ...models.Number) {
+	pr.because(code, numbers...)
+	pr.warmSet, pr.keepSet = false, false
+}
+
+// rises and falls report which way the proposal goes; neither, if the present floor is not known.
+func (pr *proposal) rises() bool { return pr.warmSet && pr.haveKnown && pr.warm > pr.have }
+func (pr *proposal) falls() bool { return pr.warmSet && pr.haveKnown && pr.warm < pr.have }
+
+// capacity is the capacity that the proposal sets.
+func (pr *proposal) capacity() models.Capacity {
+	var c models.Capacity
+	if pr.warmSet {
+		c = c.WithWarm(pr.warm)
+	}
+	if pr.keepSet {
+		c = c.WithKeepAlive(pr.keep)
+	}
+	return c
+}

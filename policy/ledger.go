@@ -1,0 +1,261 @@
+package policy
+
+import "math"
+
+// A strategy is one way to keep a target warm. Which one pays differs between targets and cannot be told from the load alone,
+// so each target keeps a ledger of what every strategy would have cost it.
+type strategy struct {
+	// theta above 0 warms before the next use of a sparse target, if it is likely by at least theta times the break-even.
+	theta float64
+	// keepSteps caps the keep-alive at this many steps; below 0 there is no cap.
+	keepSteps float64
+	// floor keeps the instances that the load of the last minutes, or forecast the greater of it and the forecast load, is
+	// worth.
+	floor, forecast bool
+}
+
+// The strategies, in the order of preference at equal cost.
+const (
+	keepStrategy     = 0 // on demand and keep-alive only
+	floorStrategy    = 6
+	forecastStrategy = 7
+	numStrategies    = 8
+)
+
+func strategyOf(i int) strategy {
+	switch i {
+	case 1:
+		return strategy{theta: 1, keepSteps: -1}
+	case 2:
+		return strategy{theta: 1, keepSteps: 2}
+	case 3:
+		return strategy{theta: 1, keepSteps: 1}
+	case 4:
+		return strategy{theta: 1}
+	case 5:
+		return strategy{theta: 0.6, keepSteps: 2}
+	case floorStrategy:
+		return strategy{keepSteps: -1, floor: true}
+	case forecastStrategy:
+		return strategy{keepSteps: -1, floor: true, forecast: true}
+	default:
+		return strategy{keepSteps: -1}
+	}
+}
+
+const (
+	// ledgerMemory is after how many steps a past cost counts 1/e.
+	ledgerMemory = 4320
+	// newcomer is the handicap, in cold starts, of every strategy but the first.
+	newcomer = 3
+	// switchGain is the share by which another strategy must be cheaper to be taken.
+	switchGain = 0.01
+	// maxLag bounds the lead in steps.
+	maxLag = 8
+)
+
+// account is the ledger of one strategy.
+type account struct {
+	// cost is in idle seconds of one instance; older cost counts less.
+	cost float64
+	// keep is the keep-alive it uses at present, in seconds.
+	keep float64
+	// gone has the levels whose last use was on the floor, so that no on-demand instance is left of it.
+	gone [2]uint64
+	// asks are the floors asked for at the end of the newest bins, at [bin % maxLag]; force is the floor in force now.
+	asks  [maxLag]int32
+	force int32
+}
+
+// ledger is what each strategy would have cost a target.
+type ledger struct {
+	of     [numStrategies]account
+	chosen int
+	open   bool // whether the handicaps have been set
+	b      float64
+	free   float64
+	// dataFloor is the floor decided when there was data last; -1 before.
+	dataFloor int32
+	// keepAll and keepUpper are the best keep-alives of all gaps and of those above the floor, unless the gaps are newer.
+	keepAll, keepUpper float64
+	fresh              bool
+}
+
+// prepare takes over what changed in the spec.
+func (l *ledger) prepare(s *spec) {
+	l.b, l.free, l.fresh = s.breakEven, s.free, false
+	if !l.open {
+		l.open = true
+		for i := 1; i < numStrategies; i++ {
+			l.of[i].cost = newcomer * l.b
+		}
+	}
+}
+
+// inForce is the floor that a strategy has in the present bin.
+func (l *ledger) inForce(i int) int { return int(l.of[i].force) }
+
+// quiet charges a bin in which nothing ran.
+func (l *ledger) quiet(step float64) {
+	for i := range l.of {
+		if f := l.of[i].force; f > 0 {
+			l.of[i].cost += float64(f) * step
+		}
+	}
+}
+
+// bin charges the idle time of the floors in a slice of a bin.
+func (l *ledger) bin(s *slice, group int) {
+	length := s.to - s.from
+	for i := range l.of {
+		floor := int(l.of[i].force)
+		if floor == 0 {
+			continue
+		}
+		idle := 0.0
+		levels := min((floor+group-1)/group, maxDown)
+		for _, used := range s.inUse[:levels] {
+			idle += max(length-used, 0)
+		}
+		l.of[i].cost += (idle*float64(group) + float64(max(floor-levels*group, 0))*length) * s.weight
+	}
+}
+
+// use charges the use of an instance after a gap; level numbers it among the simulated ones.
+func (l *ledger) use(instance, level int, gap, weight float64) {
+	word, bit := level/64, uint64(1)<<(level%64)
+	for i := range l.of {
+		a := &l.of[i]
+		gone := a.gone[word]&bit != 0
+		idle := min(gap, a.keep)
+		if gone || math.IsInf(gap, 1) {
+			idle = 0
+		}
+		if l.free >= 0 {
+			idle = 0
+		}
+		switch {
+		case instance < int(a.force):
+			// A floor beside an idle on-demand instance is paid twice.
+			a.cost += idle * weight
+			a.gone[word] |= bit
+		case gone || gap > a.keep:
+			a.cost += (idle + l.b) * weight
+			a.gone[word] &^= bit
+		default:
+			a.cost += idle * weight
+		}
+	}
+}
+
+// ask lets every strategy set its keep-alive and ask for its floor at the end of a bin, and chooses the cheapest.
+func (l *ledger) ask(m *Memory) {
+	if !m.known {
+		return
+	}
+	decay := math.Exp(-1.0 / ledgerMemory)
+	lag := m.lag()
+	if !l.fresh {
+		l.keepAll, l.keepUpper, l.fresh = m.gaps.best(l.b, m.spec.maxKeep), m.upper.best(l.b, m.spec.maxKeep), true
+	}
+	up, down := m.reactiveFloors()
+	p := m.returns(lag)
+	for i := range l.of {
+		a := &l.of[i]
+		a.cost *= decay
+		s := strategyOf(i)
+		a.keep = l.keepAll
+		switch {
+		case l.free >= 0:
+			a.keep = l.free
+		case s.floor:
+			a.keep = l.keepUpper
+		case s.keepSteps >= 0:
+			a.keep = min(l.keepAll, s.keepSteps*m.step)
+		}
+		before := int(a.asks[(m.bin+maxLag-1)%maxLag])
+		want := 0
+		switch {
+		case s.floor:
+			want = settle(before, up, down)
+		case s.theta > 0:
+			want = m.renewalFloor(&p, lag, s.theta, a)
+		}
+		l.set(m, i, lag, want)
+	}
+	l.choose()
+}
+
+// set keeps what a strategy asks for now; the floor in force is the least asked for during the last lead.
+func (l *ledger) set(m *Memory, i, lag, want int) {
+	a := &l.of[i]
+	a.asks[m.bin%maxLag] = int32(min(want, m.spec.maxWarm)) //nolint:gosec // bounded by maxInstances
+	force := a.asks[m.bin%maxLag]
+	for back := 1; back <= lag; back++ {
+		force = min(force, a.asks[(m.bin+maxLag-back)%maxLag])
+	}
+	a.force = force
+}
+
+// choose takes the cheapest strategy, if it is clearly cheaper than the present one.
+func (l *ledger) choose() {
+	best := l.chosen
+	for i := range l.of {
+		if l.of[i].cost < l.of[best].cost {
+			best = i
+		}
+	}
+	if l.of[best].cost < (1-switchGain)*l.of[l.chosen].cost {
+		l.chosen = best
+	}
+}
+
+// lag is the lead in whole steps, rounded up.
+func (m *Memory) lag() int {
+	if m.step == 0 {
+		return 0
+	}
+	return min(int(math.Ceil(m.spec.lead/m.step-1e-9)), maxLag-1)
+}
+
+// returns gives, for each step from the next to the one after the lead, the probability that a sparse target is invoked
+// again in it; all zero if it cannot be worth a floor.
+func (m *Memory) returns(lag int) [maxLag]float64 {
+	var p [maxLag]float64
+	if m.last < 0 || m.active < 2 || m.spec.breakEven <= m.step*0.5 {
+		return p
+	}
+	base := (float64(m.active) + 0.02) / (float64(m.seen) + 20)
+	elapsed := m.bin - m.last
+	for i := 0; i <= lag; i++ {
+		p[i] = m.hops.hazard(elapsed+i, elapsed, base)
+	}
+	return p
+}
+
+// renewalFloor is what a strategy with theta asks for: enough for the likeliest of the steps until the lead is over. Steps
+// that an on-demand instance will see anyway need none.
+func (m *Memory) renewalFloor(p *[maxLag]float64, lag int, theta float64, a *account) int {
+	threshold := theta * m.step / m.spec.breakEven
+	floor := 0
+	for i := 0; i <= lag; i++ {
+		if p[i] <= threshold || m.alive(a, m.end+float64(i+1)*m.step) {
+			continue
+		}
+		n := 1
+		for n < maxPeak && p[i]*m.hops.peakAtLeast(n+1) > threshold {
+			n++
+		}
+		floor = max(floor, n)
+	}
+	return floor
+}
+
+// alive reports whether an on-demand instance of the strategy lives until t if nothing happens.
+func (m *Memory) alive(a *account, t float64) bool {
+	f := &m.flow
+	if a.gone[0]&1 != 0 || len(f.down) == 0 {
+		return false
+	}
+	return len(f.busy) > 0 || f.down[0]+a.keep >= t
+}

@@ -1,0 +1,105 @@
+package policy
+
+import (
+	"fmt"
+
+	"pilotlight/models"
+)
+
+// Policy decides. It is immutable and safe for concurrent use; what it remembers of a target is in a Memory.
+type Policy struct {
+	cfg    Config
+	guards []guard
+}
+
+// New returns a Policy, or everything that is wrong with the configuration.
+func New(cfg Config) (*Policy, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("policy: %w", err)
+	}
+	return &Policy{cfg: cfg, guards: guards()}, nil
+}
+
+// Decide returns the capacity that the target should have, with the reasons. It never fails: facts that cannot be used are
+// left out with a reason, and without usable facts the decision is to hold.
+//
+// Decide is a function of its arguments. The memory takes note of what was asked for, and what the facts say about the
+// target; deciding again at the same time with the same facts gives the same decision.
+func (p *Policy) Decide(f *Facts, m *Memory) models.Decision {
+	d := models.Decision{
+		At: f.Now, Mode: f.Mode, Reactive: -1, Predicted: -1, ConfigHash: f.ConfigHash,
+	}
+	if f.CurrentKnown {
+		d.Current = f.Current
+	}
+	pr := proposal{cfg: &p.cfg, facts: f, memory: m, reasons: make([]models.Reason, 0, 8)}
+	if !p.admit(&pr) {
+		if f.Target != nil {
+			d.Target = f.Target.ID
+		}
+		d.Reasons = pr.reasons
+		d.ID = models.NewID("decision", d.Target, d.At, d.ConfigHash)
+		return d
+	}
+	d.Target = f.Target.ID
+	d.ID = models.NewID("decision", d.Target, d.At, d.ConfigHash)
+	p.propose(&pr, &d)
+	for _, g := range p.guards {
+		g(&pr)
+	}
+	d.Desired = pr.capacity()
+	if d.Desired.Levers() != 0 && !d.Changes() {
+		pr.because(models.ReasonUnchanged, models.Num("warm", float64(pr.have)))
+	}
+	d.Reasons = pr.reasons
+	if pr.warmSet && f.Data == models.DataFresh {
+		pr.memory.cost.dataFloor = int32(pr.warm) //nolint:gosec // bounded by maxInstances
+	}
+	p.price(&pr, &d)
+	return d
+}
+
+// admit checks the facts and readies the memory. It reports false if there is nothing to decide on.
+func (p *Policy) admit(pr *proposal) bool {
+	f := pr.facts
+	if f.Target == nil {
+		pr.invalid("there is no target")
+		return false
+	}
+	if pr.memory == nil {
+		pr.memory = NewMemory()
+	}
+	s, ok := p.specOf(f)
+	if !ok || f.Target.Limits.Validate() != nil {
+		pr.invalid("memory, cold start or limits of the target are unusable; correct its configuration")
+		return false
+	}
+	pr.memory.learn(&s)
+	if f.CurrentKnown {
+		pr.have, pr.haveKnown = f.Current.Warm()
+	}
+	return true
+}
+
+// learn takes over what a decision knows about the target.
+func (m *Memory) learn(s *spec) {
+	if m.known && *s == m.spec {
+		return
+	}
+	if s.concurrency != m.spec.concurrency {
+		m.flow.forget()
+	}
+	first := !m.known
+	m.spec, m.known = *s, true
+	m.cost.prepare(s)
+	if first {
+		m.cost.ask(m)
+	}
+}
+
+// Prepare tells the memory about the target before the first decision, so that history fed meanwhile is weighed too. It
+// reports whether the facts can be used; of these only the target, the levers and the durations count.
+func (p *Policy) Prepare(f *Facts, m *Memory) bool {
+	pr := proposal{cfg: &p.cfg, facts: f, memory: m}
+	return p.admit(&pr)
+}
