@@ -72,15 +72,16 @@ func (m *Memory) UnmarshalBinary(data []byte) error {
 	for i := range min(n.nrec, maxRecs) {
 		n.recs[i] = need{at: r.float(), warm: int32(r.uint(maxInstances))} //nolint:gosec // bounded by uint
 	}
-	if len(r.buf) > 0 || n.step < 0 || n.duration < 0 || n.queue < 0 || n.spread < 0 || n.last >= n.bin ||
-		math.Abs(n.end) > maxBin || math.Abs(n.carry) > 1 {
-		r.bad = true
-	}
-	if r.bad {
+	if len(r.buf) > 0 || r.bad || !n.plausible() {
 		return fmt.Errorf("policy memory: damaged; start from an empty memory: %w", models.ErrInvalid)
 	}
 	*m = *n
 	return nil
+}
+
+// plausible reports whether the plain numbers of a restored memory are in range.
+func (m *Memory) plausible() bool {
+	return min(m.step, m.duration, m.queue, m.spread) >= 0 && m.last < m.bin && math.Abs(m.end) <= maxBin && math.Abs(m.carry) <= 1
 }
 
 // maxBin bounds the counters of a stored memory.
@@ -98,7 +99,7 @@ func (w *writer) float32(v float32) {
 }
 
 func (w *writer) uint(v int) {
-	w.buf = binary.AppendUvarint(w.buf, uint64(max(v, 0))) //nolint:gosec // not negative
+	w.buf = binary.AppendUvarint(w.buf, uint64(max(v, 0)))
 }
 
 // since stores a time as its distance to the end of the newest bin, in 1/1024 s.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"pilotlight/models"
@@ -173,10 +174,8 @@ func (v *checker) duration(path string, d models.Duration, low, high time.Durati
 }
 
 func (v *checker) oneOf(path, text string, allowed ...string) {
-	for _, a := range allowed {
-		if text == a {
-			return
-		}
+	if slices.Contains(allowed, text) {
+		return
 	}
 	v.fail(path, "%q is unknown; set one of %v", text, allowed)
 }

@@ -24,7 +24,7 @@ type flow struct {
 	thin int
 	// slots is how many simulated invocations a level runs at a time, and group how many instances a level stands for.
 	slots, group int
-	rng  rand.PCG
+	rng          rand.PCG
 }
 
 // slice is the part of a bin that is simulated, and what is measured in it.
@@ -109,7 +109,7 @@ func (m *Memory) arrive(s *slice, n int, mean float64) {
 	rng := rand.New(&m.flow.rng) //nolint:gosec // a simulation must be repeatable
 	var sums [maxArrivals + 1]float64
 	total := 0.0
-	for i := range n + 1 {
+	for i := range sums[:n+1] {
 		total += rng.ExpFloat64()
 		sums[i] = total
 	}

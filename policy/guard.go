@@ -20,6 +20,8 @@ type proposal struct {
 	mix                           mixture
 	// steady says that the proposal follows a level of load, and not one expected use.
 	steady bool
+	// missing says that there were no samples to go by.
+	missing bool
 
 	// warm and keep are the capacity to have; a lever that is not set is left alone.
 	warm    int

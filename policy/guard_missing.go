@@ -12,7 +12,7 @@ func guardMissing(pr *proposal) {
 	if fresh && pr.reactive >= 0 || !pr.warmSet && !pr.keepSet {
 		return
 	}
-	pr.keepSet = false
+	pr.keepSet, pr.missing = false, true
 	if !pr.warmSet {
 		pr.because(models.ReasonMissingHold)
 		return

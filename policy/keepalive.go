@@ -16,6 +16,9 @@ const priorGaps = 3
 // maxKeepRatio bounds the keep-alive at this many times the break-even: rare gaps beyond are noise.
 const maxKeepRatio = 20
 
+// fullBin is the count at which all are halved.
+const fullBin = 1 << 22
+
 // gapHistogram counts the gaps between two uses of an instance.
 type gapHistogram [gapBins]float32
 
@@ -29,6 +32,12 @@ func (h *gapHistogram) add(gap, weight float64) {
 		b = min(int(math.Log(gap/gapLow)*binsPerLog), gapBins-1)
 	}
 	h[b] += float32(weight)
+	if h[b] > fullBin {
+		// A float32 cannot count on; halving all keeps the proportions.
+		for i := range h {
+			h[i] /= 2
+		}
+	}
 }
 
 // best returns the keep-alive in seconds at which the gaps seen, and those believed in, would have cost least: a gap up to

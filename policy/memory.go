@@ -14,6 +14,8 @@ const (
 	maxRecs = 32
 	// maxSkip is how many skipped steps are walked through one by one.
 	maxSkip = 4 * keptBins
+	// maxCount bounds measured counts; more is taken as this many.
+	maxCount = 1e12
 )
 
 // Memory is what the policy remembers of one target: the newest bins, when instances were last used, the gaps between uses,
@@ -98,10 +100,10 @@ func (m *Memory) take(start, step float64, b Bin) {
 	m.step, m.end = step, start+step
 	m.queue = 0
 	if usable(b.QueueDepth) {
-		m.queue = b.QueueDepth
+		m.queue = min(b.QueueDepth, maxCount)
 	}
-	n := b.Invocations
-	if !usable(n) {
+	n := min(b.Invocations, maxCount)
+	if !usable(b.Invocations) {
 		n = math.NaN()
 	}
 	m.learnDuration(b, n, step)
@@ -109,7 +111,7 @@ func (m *Memory) take(start, step float64, b Bin) {
 	i := m.bin % keptBins
 	m.counts[i], m.means[i] = float32(n), float32(math.NaN())
 	if usable(b.Concurrency) {
-		m.means[i] = float32(min(b.Concurrency, math.MaxFloat32))
+		m.means[i] = float32(min(b.Concurrency, maxCount))
 	}
 	whole := 0.0
 	if math.IsNaN(n) {
@@ -117,7 +119,7 @@ func (m *Memory) take(start, step float64, b Bin) {
 		m.last = -1
 	} else {
 		m.seen++
-		m.carry += min(n, 1e12)
+		m.carry += n
 		whole = math.Floor(m.carry + 0.5)
 		m.carry -= whole
 	}

@@ -52,7 +52,7 @@ func (p *Policy) Decide(f *Facts, m *Memory) models.Decision {
 		pr.because(models.ReasonUnchanged, models.Num("warm", float64(pr.have)))
 	}
 	d.Reasons = pr.reasons
-	if pr.warmSet && f.Data == models.DataFresh {
+	if pr.warmSet && !pr.missing {
 		pr.memory.cost.dataFloor = int32(pr.warm) //nolint:gosec // bounded by maxInstances
 	}
 	p.price(&pr, &d)
