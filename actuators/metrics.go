@@ -53,7 +53,6 @@ func outcomes() []string {
 
 // outcomeOf names how a call ended, and whether it was held back before it reached the platform.
 func outcomeOf(err error) (name string, held bool) {
-	var platform *Error
 	switch {
 	case err == nil:
 		return "ok", false
@@ -63,12 +62,17 @@ func outcomeOf(err error) (name string, held bool) {
 		return string(models.OutcomePaused), true
 	case errors.Is(err, models.ErrExpired):
 		return string(models.OutcomeExpired), true
-	case errors.As(err, &platform) && slices.Contains(models.ErrorKinds(), platform.Kind):
-		return string(platform.Kind), false
-	case errors.Is(err, context.Canceled):
+	}
+	_, platform := errors.AsType[*Error](err)
+	kind := KindOf(err)
+	switch {
+	case !platform && errors.Is(err, context.Canceled):
 		return "cancelled", false
+	case slices.Contains(models.ErrorKinds(), kind):
+		return string(kind), false
 	default:
-		return string(KindOf(err)), false
+		// An adapter that makes up kinds must not make up series.
+		return string(models.KindPermanent), false
 	}
 }
 

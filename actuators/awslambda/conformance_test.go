@@ -2,6 +2,7 @@ package awslambda_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"pilotlight/actuators/actuatorstest"
@@ -32,7 +33,7 @@ func platform(t *testing.T, onZero awslambda.OnZero) actuatorstest.Platform {
 	}
 	for i := range 8 {
 		alias := fmt.Sprintf("alias-%d", i)
-		f.PutAlias(t, "fn", alias, fmt.Sprint(i+2), nil)
+		f.PutAlias(t, "fn", alias, strconv.Itoa(i+2), nil)
 		p.Targets = append(p.Targets, target("fn:"+alias))
 	}
 	// A read must fail as well as a write: each error is one that the model allows for the first request of both.

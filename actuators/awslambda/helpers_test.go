@@ -49,6 +49,7 @@ func newFixture(t *testing.T, edits ...edit) fixture {
 func credentialFiles(t *testing.T) (config, credentials []string) {
 	t.Helper()
 	dir := t.TempDir()
+	//nolint:gosec // these are credentials of nobody
 	files := map[string]string{
 		"config":      "[default]\n",
 		"credentials": "[default]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = not-a-secret\n",
