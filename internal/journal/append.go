@@ -19,7 +19,7 @@ const (
 	// maxBatch is the greatest number of events that one write to the disk takes.
 	maxBatch = 1000
 	// maxBatchBytes bounds the memory of one write.
-	maxBatchBytes = 16 << 20
+	maxBatchBytes = 4 << 20
 	// minBatch is how many events are worth a batch: it costs about as much as syncing the disk that often.
 	minBatch = 12
 	// maxQueued is how many calls of Append can wait without blocking one another.

@@ -209,7 +209,7 @@ func TestAppendTakesLargeEvents(t *testing.T) {
 	j := open(t, t.TempDir(), relaxed)
 	now := base()
 	var want []models.Event
-	for i := range 6 {
+	for i := range 3 {
 		e := decisionEvent("fn", now, i)
 		e.Decision.Model = strings.Repeat("m", maxEvent-2000)
 		want = append(want, e)

@@ -138,7 +138,7 @@ func appendForever(ctx context.Context, dir string) error {
 // begins with two calls that were recorded and the one that was cut off.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	const rounds, seed = 24, 20260102
+	const rounds, seed = 20, 20260102
 	dir := t.TempDir()
 	at := base()
 	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // A test needs the same numbers again.

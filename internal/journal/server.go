@@ -22,6 +22,8 @@ const (
 	maxMemory = 64 << 20
 	// relaxedSync is how often files are synced that are not synced at every write.
 	relaxedSync = 15 * time.Second
+	// writeTime bounds one write of events, of which a slow disk is the greater part.
+	writeTime = 30 * time.Second
 	// startTime bounds the recovery of a journal at the start.
 	startTime = 5 * time.Minute
 	// criticalError is what the server logs when it will not write to a stream any more.
@@ -42,7 +44,7 @@ func startServer(ctx context.Context, opt Options) (*server, error) {
 		JetStream: true, StoreDir: opt.Dir, JetStreamMaxStore: maxStore, JetStreamMaxMemory: maxMemory,
 		SyncAlways: !opt.Relaxed, SyncInterval: relaxedSync,
 		MaxPayload: maxPayload, DisableJetStreamBanner: true, NoSystemAccount: true, MaxClosedClients: 16,
-		JetStreamLimits: natsd.JSLimitOpts{MaxBatchSize: maxBatch},
+		JetStreamLimits: natsd.JSLimitOpts{MaxBatchSize: maxBatch, MaxBatchTimeout: writeTime},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("configure the embedded server: %w", err)
@@ -109,7 +111,7 @@ func (s *server) broken() bool { return s.log.broken.Load() }
 // whileUsable returns a context for a write, which ends after some time, or at an error of the disk: the server says that
 // only in its log, and leaves the client without an answer.
 func (s *server) whileUsable(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := context.WithTimeoutCause(ctx, requestTime, fmt.Errorf("no answer from the store within %s", requestTime))
+	ctx, stop := context.WithTimeoutCause(ctx, writeTime, fmt.Errorf("no answer from the store within %s", writeTime))
 	ctx, cancel := context.WithCancelCause(ctx)
 	onBroken := func() { cancel(errDisk) }
 	s.log.onBroken.Store(&onBroken)
