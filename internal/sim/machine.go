@@ -22,11 +22,21 @@ type machine struct {
 	since             int64
 
 	used counters
+	// ever are counted from the start of the trace, as a platform's own metrics are.
+	ever totals
+}
+
+// totals are what the metrics of a platform tell of a function.
+type totals struct {
+	arrived, cold, finished int64
+	// worked is the time that finished invocations took without cold starts, in microseconds.
+	worked int64
 }
 
 // work is an invocation that runs on an instance, with its cold start.
 type work struct {
 	end, start int64
+	duration   int64 // without the cold start
 	onDemand   bool
 }
 
@@ -77,6 +87,8 @@ func (m *machine) provision(t int64, change int) {
 // finish ends the invocation that ends first.
 func (m *machine) finish() {
 	w := m.pop()
+	m.ever.finished++
+	m.ever.worked += w.duration
 	m.countWork(&m.used, &w, w.end)
 	switch {
 	case w.onDemand:
@@ -134,21 +146,23 @@ func (m *machine) setKeepAlive(t, keepAlive int64) {
 func (m *machine) arrive(t, duration int64) {
 	m.settle(t)
 	counted := t >= m.from
+	m.ever.arrived++
 	if counted {
 		m.used.invocations++
 	}
 	switch {
 	case m.free > 0:
 		m.free--
-		m.push(work{end: t + duration, start: t})
+		m.push(work{end: t + duration, start: t, duration: duration})
 	case m.reuse(t):
-		m.push(work{end: t + duration, start: t, onDemand: true})
+		m.push(work{end: t + duration, start: t, duration: duration, onDemand: true})
 	default:
 		if counted {
 			m.used.coldStarts++
 			m.used.coldTime += m.coldStart
 		}
-		m.push(work{end: t + m.coldStart + duration, start: t, onDemand: true})
+		m.ever.cold++
+		m.push(work{end: t + m.coldStart + duration, start: t, duration: duration, onDemand: true})
 	}
 }
 

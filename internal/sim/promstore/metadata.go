@@ -21,14 +21,14 @@ func (s *Store) series(r *http.Request) (answer, error) {
 		return answer{}, &apiError{kindBadData, errors.New("no match[] parameter provided")}
 	}
 	out := []labels.Labels{}
-	a, err := s.metadata(r, func(q storage.Querier, sets [][]*labels.Matcher, limit int) (annotations.Annotations, error) {
-		hints := &storage.SelectHints{Func: "series"}
-		found := make([]storage.SeriesSet, len(sets))
-		for i, matchers := range sets {
+	a, err := s.metadata(r, func(q storage.Querier, of *scope) (annotations.Annotations, error) {
+		hints := &storage.SelectHints{Start: of.start.UnixMilli(), End: of.end.UnixMilli(), Func: "series"}
+		found := make([]storage.SeriesSet, len(of.sets))
+		for i, matchers := range of.sets {
 			found[i] = q.Select(r.Context(), true, hints, matchers...)
 		}
 		set := storage.NewMergeSeriesSet(found, 0, storage.ChainedSeriesMerge)
-		for set.Next() && (limit == 0 || len(out) < limit) {
+		for set.Next() && (of.limit == 0 || len(out) < of.limit) {
 			out = append(out, set.At().Labels())
 		}
 		return set.Warnings(), set.Err()
@@ -64,12 +64,12 @@ type list func(q storage.Querier, hints *storage.LabelHints, matchers ...*labels
 // strings answers with what list gives for all selectors, sorted and each once.
 func (s *Store) strings(r *http.Request, ask list) (answer, error) {
 	out := []string{}
-	a, err := s.metadata(r, func(q storage.Querier, sets [][]*labels.Matcher, limit int) (annotations.Annotations, error) {
-		if len(sets) == 0 {
-			sets = [][]*labels.Matcher{nil}
+	a, err := s.metadata(r, func(q storage.Querier, of *scope) (annotations.Annotations, error) {
+		if len(of.sets) == 0 {
+			of.sets = [][]*labels.Matcher{nil}
 		}
 		var warnings annotations.Annotations
-		for _, matchers := range sets {
+		for _, matchers := range of.sets {
 			found, w, err := ask(q, &storage.LabelHints{}, matchers...)
 			warnings.Merge(w)
 			if err != nil {
@@ -78,8 +78,8 @@ func (s *Store) strings(r *http.Request, ask list) (answer, error) {
 			out = append(out, found...)
 		}
 		out = sorted(out)
-		if limit > 0 && len(out) > limit {
-			out = out[:limit]
+		if of.limit > 0 && len(out) > of.limit {
+			out = out[:of.limit]
 			warnings.Add(errors.New("results truncated due to limit"))
 		}
 		return warnings, nil
@@ -91,34 +91,47 @@ func (s *Store) strings(r *http.Request, ask list) (answer, error) {
 	return a, err
 }
 
-// metadata calls ask with a querier for the range and selectors of the request.
-func (s *Store) metadata(
-	r *http.Request, ask func(q storage.Querier, sets [][]*labels.Matcher, limit int) (annotations.Annotations, error),
-) (answer, error) {
-	start, err := timeParam(r, "start", time.UnixMilli(math.MinInt64/2))
+// scope is what a request about series and labels is about.
+type scope struct {
+	start, end time.Time
+	// sets are the matchers of each selector; none stand for everything.
+	sets [][]*labels.Matcher
+	// limit is the greatest number of results; 0 is none.
+	limit int
+}
+
+func scopeOf(r *http.Request) (scope, error) {
+	var of scope
+	var err error
+	if of.start, err = timeParam(r, "start", time.UnixMilli(math.MinInt64/2)); err != nil {
+		return of, err
+	}
+	if of.end, err = timeParam(r, "end", time.UnixMilli(math.MaxInt64/2)); err != nil {
+		return of, err
+	}
+	if of.end.Before(of.start) {
+		return of, badParam("end", errors.New("end timestamp must not be before start time"))
+	}
+	if of.limit, err = limitParam(r); err != nil {
+		return of, err
+	}
+	if of.sets, err = parser.NewParser(parser.Options{}).ParseMetricSelectors(r.Form["match[]"]); err != nil {
+		return of, badParam("match[]", err)
+	}
+	return of, nil
+}
+
+// metadata calls ask with a querier for the scope of the request.
+func (s *Store) metadata(r *http.Request, ask func(q storage.Querier, of *scope) (annotations.Annotations, error)) (answer, error) {
+	of, err := scopeOf(r)
 	if err != nil {
 		return answer{}, err
 	}
-	end, err := timeParam(r, "end", time.UnixMilli(math.MaxInt64/2))
-	if err != nil {
-		return answer{}, err
-	}
-	if end.Before(start) {
-		return answer{}, badParam("end", errors.New("end timestamp must not be before start time"))
-	}
-	limit, err := limitParam(r)
-	if err != nil {
-		return answer{}, err
-	}
-	sets, err := parser.NewParser(parser.Options{}).ParseMetricSelectors(r.Form["match[]"])
-	if err != nil {
-		return answer{}, badParam("match[]", err)
-	}
-	q, err := s.db.Querier(start.UnixMilli(), end.UnixMilli())
+	q, err := s.db.Querier(of.start.UnixMilli(), of.end.UnixMilli())
 	if err != nil {
 		return answer{}, &apiError{kindExecution, err}
 	}
-	warnings, err := ask(q, sets, limit)
+	warnings, err := ask(q, &of)
 	a := answer{}
 	a.warnings, a.infos = warnings.AsStrings("", 10, 10)
 	if closeErr := q.Close(); err == nil {
