@@ -107,6 +107,11 @@ func wellFormed(t *testing.T, f Fixture) {
 		if p.Err == nil {
 			t.Errorf("problem of %s without an error", p.Signal)
 		}
+		// Without a target a problem is about all targets: the signal is lost.
+		lost := func(d collectors.TargetData) bool { return p.Target == "" && d.Series[p.Signal].Len() > 0 }
+		if i := slices.IndexFunc(got.Targets, lost); i >= 0 {
+			t.Errorf("the problem %q is about all targets, but %q has %s", p.Err, got.Targets[i].ID, p.Signal)
+		}
 	}
 }
 

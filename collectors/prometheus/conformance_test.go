@@ -25,6 +25,9 @@ func TestConformance(t *testing.T) {
 			{labels: named("zeta"), value: inTime(minuteOf)},
 			{labels: named("alpha"), value: inTime(func(at time.Time) (float64, bool) { return 7, at.Minute() != 4 })},
 		}
+		f.series["function_invocations_total"] = append(f.series["function_invocations_total"],
+			fakeSeries{labels: map[string]string{"app": "no function"}, value: inTime(constant(1))},
+			fakeSeries{labels: named("new\nline"), value: inTime(constant(1))})
 		f.series["function_duration_seconds_count"] = []fakeSeries{
 			{labels: named("alpha"), value: inTime(constant(0.25))},
 		}

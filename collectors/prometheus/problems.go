@@ -14,8 +14,12 @@ import (
 // maxProblems bounds the problems of one kind and signal that are reported one by one.
 const maxProblems = 10
 
-// problemList collects problems of one signal. What concerns a known target is reported per target, up to maxProblems of a
-// kind; the rest is counted.
+// others stands for the targets of the problems that are counted instead of being reported one by one. A problem without a
+// target would say that the whole signal is lost.
+const others models.TargetID = "(others)"
+
+// problemList collects problems of one signal, up to maxProblems of a kind; the rest is counted. A series that makes no target
+// is reported under its labels instead of an id.
 type problemList struct {
 	signal models.Signal
 	list   []collectors.Problem
@@ -42,7 +46,7 @@ func (p *problemList) all() []collectors.Problem {
 	for _, kind := range p.kinds {
 		if more := p.counts[kind] - maxProblems; more > 0 {
 			out = append(out, collectors.Problem{
-				Signal: p.signal, Err: fmt.Errorf("%d more series: %s: %w", more, kind, models.ErrInvalid),
+				Signal: p.signal, Target: others, Err: fmt.Errorf("%d more series: %s: %w", more, kind, models.ErrInvalid),
 			})
 		}
 	}

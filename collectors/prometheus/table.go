@@ -84,7 +84,7 @@ func (t *table) addSeries(metric model.Metric, points []model.SamplePair) {
 	for _, p := range points {
 		i, ok := t.span.index(int64(p.Timestamp))
 		if !ok {
-			t.problems.add(kindOffGrid, "", fmt.Errorf("value for %s, which was not asked for: %w", p.Timestamp.Time().UTC(),
+			t.problems.add(kindOffGrid, models.TargetID(shown(metric)), fmt.Errorf("value for %s, which was not asked for: %w", p.Timestamp.Time().UTC(),
 				models.ErrInvalid))
 			continue
 		}
@@ -127,11 +127,11 @@ func (t *table) column(metric model.Metric) *column {
 	return col
 }
 
-// reject reports a series without a target, once over all slices.
+// reject reports a series that makes no target, once over all slices.
 func (t *table) reject(kind string, metric model.Metric, err error) {
 	if fp := metric.Fingerprint(); !t.unnamed[fp] {
 		t.unnamed[fp] = true
-		t.problems.add(kind, "", err)
+		t.problems.add(kind, models.TargetID(shown(metric)), err)
 	}
 }
 
