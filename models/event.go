@@ -125,7 +125,7 @@ func (e *Event) payload() (any, error) {
 		p, missing = e.Control, e.Control == nil
 	}
 	if missing || others != 1 {
-		return nil, fmt.Errorf("event %s of type %q must have exactly one payload, of that type: %w", e.ID, e.Type, ErrInvalid)
+		return nil, fmt.Errorf("event %s of type %q has no payload of that type, or another one too: %w", e.ID, e.Type, ErrInvalid)
 	}
 	return p, nil
 }

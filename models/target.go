@@ -27,7 +27,7 @@ func (id TargetID) Validate() error {
 	case !utf8.ValidString(s):
 		return fmt.Errorf("target id %q is not UTF-8: %w", s, ErrInvalid)
 	case strings.ContainsFunc(s, invisible):
-		return fmt.Errorf("target id %q has a control or invisible character: %w", s, ErrInvalid)
+		return fmt.Errorf("target id %q has a control character or an invisible one: %w", s, ErrInvalid)
 	case strings.TrimSpace(s) != s:
 		return fmt.Errorf("target id %q begins or ends with a space: %w", s, ErrInvalid)
 	}

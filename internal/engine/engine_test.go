@@ -312,12 +312,12 @@ func TestRestartContinuesExactly(t *testing.T) {
 		}
 		broken.steps(m, m)
 	}
-	var want, got []models.Action
-	want = append(want, straight.platform.writes...)
-	got = append(got, broken.platform.writes...)
-	// Just after a start nothing is lowered, so only floors that matter are compared: those at the end.
-	if diff := cmp.Diff(straight.platform.warm, broken.platform.warm); diff != "" {
-		t.Errorf("floors after %d and %d writes differ:\n%s", len(want), len(got), diff)
+	// What the policy remembers of its own decisions is up to one checkpoint old after a start, so a floor may differ by an
+	// instance; what was measured must not differ at all.
+	for id, want := range straight.platform.warm {
+		if got := broken.platform.warm[id]; got < want-1 || got > want+1 {
+			t.Errorf("floor of %q is %d with restarts, %d without", id, got, want)
+		}
 	}
 	a, errA := straight.Forecast("a")
 	b, errB := broken.Forecast("a")
