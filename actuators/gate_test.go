@@ -26,7 +26,7 @@ type decorator struct {
 
 // others returns the decorators besides the gate.
 func others() []decorator {
-	bucket := actuators.RateLimitConfig{PerSecond: 1000, Burst: 1000}.Limiter()
+	bucket := actuators.RateLimitConfig{PerSecond: 1e9, Burst: 1e6}.Limiter()
 	metrics := actuators.NewMetrics(nil)
 	return []decorator{
 		{"timeout", func(a actuators.Actuator) actuators.Actuator {

@@ -75,7 +75,6 @@ func New(ctx context.Context, name string, config Config, now func() time.Time) 
 		return nil, fmt.Errorf("actuator %q: no AWS region; set region here or AWS_REGION: %w", name, models.ErrInvalid)
 	}
 	client := lambda.NewFromConfig(loaded, func(o *lambda.Options) {
-		o.Retryer = aws.NopRetryer{}
 		o.Credentials = markedCredentials{loaded.Credentials}
 		if config.Endpoint != "" {
 			o.BaseEndpoint = aws.String(config.Endpoint)
