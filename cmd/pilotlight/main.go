@@ -19,7 +19,7 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := root(app.IO{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv}).ExecuteContext(ctx)
-	var code exitCode
+	var code exitError
 	switch {
 	case err == nil:
 		return 0
@@ -33,8 +33,8 @@ func run() int {
 	return 1
 }
 
-// exitCode is an exit status that is not an error, such as that of plan when there are changes.
-type exitCode int
+// exitError is an exit status that is not an error, such as that of plan when there are changes.
+type exitError int
 
 // Error implements error.
-func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
+func (c exitError) Error() string { return fmt.Sprintf("exit status %d", int(c)) }

@@ -18,7 +18,7 @@ func root(stdio app.IO) *cobra.Command {
 			"instances ready before it arrives. It only recommends unless told to act.\n\n" +
 			"Start with: pilotlight demo",
 		SilenceUsage: true, SilenceErrors: true,
-		Args: func(cmd *cobra.Command, args []string) error {
+		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return fmt.Errorf("%w: there is no command %q; see pilotlight --help", app.ErrUsage, args[0])
 			}
@@ -105,7 +105,7 @@ func plan(stdio app.IO) *cobra.Command {
 			}
 			changes, err := app.Plan(cmd.Context(), stdio, o)
 			if err == nil && changes {
-				return exitCode(2)
+				return exitError(2)
 			}
 			return err
 		},

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"pilotlight/actuators"
 	"pilotlight/api"
+	"pilotlight/collectors"
 	promcollector "pilotlight/collectors/prometheus"
 	"pilotlight/collectors/trace"
 	"pilotlight/internal/engine"
@@ -86,7 +88,7 @@ type demonstration struct {
 	stdio   IO
 
 	trace    *trace.Trace
-	feed     *feed
+	exporter *sim.Exporter
 	with     *sim.Platform
 	without  *sim.Platform
 	engine   *engine.Engine
@@ -99,8 +101,8 @@ type demonstration struct {
 
 // cleanup ends everything the demo started, last first.
 func (d *demonstration) cleanup() {
-	for i := len(d.undo) - 1; i >= 0; i-- {
-		if err := d.undo[i](); err != nil {
+	for _, end := range slices.Backward(d.undo) {
+		if err := end(); err != nil {
 			fmt.Fprintf(d.stdio.Err, "pilotlight: %v\n", err)
 		}
 	}
@@ -130,11 +132,11 @@ func (d *demonstration) prepare(ctx context.Context) error {
 		return err
 	}
 	d.undo = append(d.undo, func() error { return os.RemoveAll(dir) })
-	url, err := d.startPrometheus(ctx, dir)
-	if err != nil {
+	if err := d.startPlatforms(); err != nil {
 		return err
 	}
-	if err := d.startPlatforms(); err != nil {
+	url, err := d.startPrometheus(ctx, dir)
+	if err != nil {
 		return err
 	}
 	return d.startEngine(ctx, dir, url)
@@ -157,20 +159,35 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// startPrometheus starts the embedded Prometheus and fills it with the history.
+// startPlatforms makes two platforms that meet the same invocations: one that Pilotlight steers, one that keeps every idle
+// instance for ten minutes.
+func (d *demonstration) startPlatforms() (err error) {
+	cfg := sim.DefaultConfig(sim.Provider)
+	cfg.Seed, cfg.Lead, cfg.CountFrom = d.options.Seed, demoLead, int(demoHistory/time.Minute)
+	cfg.KeepAlive = sim.FixedKeepAlive
+	if d.with, err = sim.NewPlatform(d.trace, cfg); err != nil {
+		return err
+	}
+	d.without, err = sim.NewPlatform(d.trace, cfg.Unassisted())
+	return err
+}
+
+// startPrometheus starts the embedded Prometheus and fills it with what the platform measured in the history.
 func (d *demonstration) startPrometheus(ctx context.Context, dir string) (url string, err error) {
 	store, err := promstore.Open(dir+"/prometheus", promstore.Options{})
 	if err != nil {
 		return "", err
 	}
 	d.undo = append(d.undo, store.Close)
-	if d.feed, err = newFeed(store, d.trace); err != nil {
+	if d.exporter, err = sim.NewExporter(d.with, store, "demo"); err != nil {
 		return "", err
 	}
 	say(d.stdio, "Loading %d days of recorded traffic of %d real functions into an embedded Prometheus ...\n",
 		int(demoHistory.Hours()/24), len(d.trace.Functions))
-	if err := d.feed.until(ctx, d.start()); err != nil {
-		return "", err
+	for t := d.trace.Start; !t.After(d.start()); t = t.Add(time.Minute) {
+		if err := d.serve(ctx, t); err != nil {
+			return "", err
+		}
 	}
 	l, err := listen(ctx, "127.0.0.1:0")
 	if err != nil {
@@ -190,19 +207,12 @@ func (d *demonstration) startPrometheus(ctx context.Context, dir string) (url st
 	return "http://" + l.Addr().String(), nil
 }
 
-// startPlatforms makes two platforms that meet the same invocations: one that Pilotlight steers, one that keeps every idle
-// instance for ten minutes.
-func (d *demonstration) startPlatforms() (err error) {
-	cfg := sim.DefaultConfig(sim.Provider)
-	cfg.Seed, cfg.Lead, cfg.CountFrom = d.options.Seed, demoLead, int(demoHistory/time.Minute)
-	cfg.KeepAlive = sim.FixedKeepAlive
-	if d.with, err = sim.NewPlatform(d.trace, cfg); err != nil {
+// serve lets the traffic until the time meet both platforms, and measures what the first one did.
+func (d *demonstration) serve(ctx context.Context, t time.Time) error {
+	if err := errors.Join(d.with.Advance(t), d.without.Advance(t)); err != nil {
 		return err
 	}
-	if d.without, err = sim.NewPlatform(d.trace, cfg.Unassisted()); err != nil {
-		return err
-	}
-	return errors.Join(d.with.Advance(d.start()), d.without.Advance(d.start()))
+	return d.exporter.Export(ctx)
 }
 
 // startEngine starts journal, engine and API.
@@ -244,6 +254,7 @@ func (d *demonstration) startEngine(ctx context.Context, dir, url string) error 
 	if err != nil {
 		return err
 	}
+	//nolint:contextcheck // a handler takes its context from each request
 	d.handler, err = api.New(api.Deps{
 		Fleet: d.engine, Recommendations: d.engine, Audit: j, Control: d.engine, Admin: demoAdmin{d.engine},
 		Gatherer: reg, Registerer: prometheus.WrapRegistererWith(nil, reg), Logger: quiet(),
@@ -278,10 +289,7 @@ func (d *demonstration) play(ctx context.Context) error {
 // steps.
 func (d *demonstration) tick(ctx context.Context, t time.Time) error {
 	d.clock.Store(&t)
-	if err := errors.Join(d.with.Advance(t), d.without.Advance(t)); err != nil {
-		return err
-	}
-	if err := d.feed.until(ctx, t); err != nil {
+	if err := d.serve(ctx, t); err != nil {
 		return err
 	}
 	if err := d.engine.Step(ctx, t); err != nil {
@@ -329,4 +337,22 @@ func (demoAdmin) ConfigYAML() (text, hash string) {
 // Reload refuses.
 func (demoAdmin) Reload(context.Context) (string, error) {
 	return "demo", fmt.Errorf("the demo has no configuration file to reload: %w", models.ErrConflict)
+}
+
+// demoResolver gives each target what the trace knows about it and Prometheus does not: its memory and cold start.
+type demoResolver struct {
+	traceResolver
+	trace *trace.Trace
+}
+
+// Resolve implements engine.Resolver.
+func (r demoResolver) Resolve(source string, found *collectors.TargetData) (engine.Assignment, bool, error) {
+	for i := range r.trace.Functions {
+		fn := &r.trace.Functions[i]
+		if fn.Name == string(found.ID) {
+			found.Meta.MemoryMB, found.Meta.ColdStart = fn.MemoryMB, fn.ColdStart(time.Second)
+			return r.traceResolver.Resolve(source, found)
+		}
+	}
+	return engine.Assignment{}, false, nil
 }

@@ -2,9 +2,7 @@ package app
 
 import (
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/guptarohit/asciigraph"
@@ -98,8 +96,9 @@ func (w *watch) screen(t time.Time) string {
 	const width = 40
 	full := min(int(done*width), width)
 	fmt.Fprintf(&b, "%s [%s%s] %3.0f %%\n", t.Format("Jan 02 15:04"), strings.Repeat("=", full), strings.Repeat(" ", width-full), 100*done)
-	with, without := w.demo.with.Total(), w.demo.without.Total()
-	table(&b, &with, &without)
+	if sum, err := sim.Compare(w.demo.with, w.demo.without); err == nil {
+		_ = sum.WriteText(&b, 0) // a builder takes everything
+	}
 	b.WriteString(w.chart(70, 8))
 	return b.String()
 }
@@ -134,34 +133,19 @@ func peaks(values []float64, n int) []float64 {
 	return out
 }
 
-// table compares both platforms.
-func table(w io.Writer, with, without *sim.Usage) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tcold starts\tcold share\tseconds waited\tidle GB-s\tcost $\t")
-	row := func(name string, u *sim.Usage) {
-		fmt.Fprintf(t, "%s\t%d\t%.3f %%\t%.0f\t%.0f\t%.2f\t\n", name, u.ColdStarts, 100*u.ColdShare(), u.ColdSeconds, u.IdleGBs(), u.USD)
-	}
-	row("10-minute keep-alive", without)
-	row("with Pilotlight", with)
-	change := func(a, b float64) string {
-		if b == 0 {
-			return "-"
-		}
-		return fmt.Sprintf("%+.0f %%", 100*(a/b-1))
-	}
-	fmt.Fprintf(t, "change\t%s\t\t%s\t%s\t%s\t\n", change(float64(with.ColdStarts), float64(without.ColdStarts)),
-		change(with.ColdSeconds, without.ColdSeconds), change(with.IdleGBs(), without.IdleGBs()), change(with.USD, without.USD))
-	_ = t.Flush() // the terminal is all there is to tell
-}
-
 // summary prints what the day came to.
 func (w *watch) summary() error {
 	d := w.demo
 	out := d.stdio.Out
-	with, without := d.with.Total(), d.without.Total()
-	fmt.Fprintf(out, "\n%s: %d invocations of %d real functions, seed %d\n\n",
-		d.start().Format("2006-01-02"), with.Invocations, len(d.trace.Functions), d.options.Seed)
-	table(out, &with, &without)
+	sum, err := sim.Compare(d.with, d.without)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nA week of real traffic from %s on, %d functions, seed %d. Without: every idle instance stays for 10 minutes.\n\n",
+		d.start().Format("2006-01-02"), len(d.trace.Functions), d.options.Seed)
+	if err := sum.WriteText(out, len(d.trace.Functions)); err != nil {
+		return err
+	}
 	fmt.Fprintf(out, "\n%s\n", w.chart(90, 10))
 	fmt.Fprintln(out, "Why, for each function at the end of the week:")
 	for _, s := range d.engine.Targets() {
@@ -175,7 +159,7 @@ func (w *watch) summary() error {
 			fmt.Fprintf(out, "    - %s\n", r)
 		}
 	}
-	_, err := fmt.Fprintf(out, "\nNext: pilotlight run --config FILE points it at your own Prometheus, in dry-run; see README.md.\n")
+	_, err = fmt.Fprintf(out, "\nNext: pilotlight run --config FILE points it at your own Prometheus, in dry-run; see README.md.\n")
 	if err == nil && !d.options.Once {
 		_, err = fmt.Fprintf(out, "The API stays at http://%s until Ctrl-C.\n", d.listener.Addr())
 	}

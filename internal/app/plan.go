@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,24 +44,30 @@ func Plan(ctx context.Context, stdio IO, o PlanOptions) (changes bool, err error
 	if err != nil {
 		return false, err
 	}
-	if err := eng.Step(ctx, now()); err != nil {
+	if err := cycle(ctx, eng); err != nil {
 		return false, err
 	}
-	if why := eng.Ready(); len(why) > 0 {
-		errs := make([]error, len(why))
-		for i, w := range why {
-			errs[i] = errors.New(w)
-		}
-		return false, fmt.Errorf("no plan: %w", errors.Join(errs...))
-	}
 	targets := eng.Targets()
-	for _, t := range targets {
-		changes = changes || t.Latest != nil && t.Latest.Decision.Changes()
-	}
+	changes = slices.ContainsFunc(targets, func(t models.TargetStatus) bool { return t.Latest != nil && t.Latest.Decision.Changes() })
 	if o.Output == "json" {
 		return changes, planJSON(stdio.Out, targets)
 	}
 	return changes, planTable(stdio.Out, targets)
+}
+
+// cycle does one step and returns everything that stands in the way of a plan.
+func cycle(ctx context.Context, eng *engine.Engine) error {
+	if err := eng.Step(ctx, now()); err != nil {
+		return err
+	}
+	var errs []error
+	for _, why := range eng.Ready() {
+		errs = append(errs, errors.New(why))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("no plan: %w", err)
+	}
+	return nil
 }
 
 // planJSON prints the decisions as a JSON array.

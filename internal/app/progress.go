@@ -41,7 +41,7 @@ func (p *progress) finish() {
 // isTerminal reports whether the writer is a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor fits an int
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // quiet returns a logger that says nothing.

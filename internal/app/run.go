@@ -123,7 +123,7 @@ func (d *daemon) env(ctx context.Context, reg prometheus.Registerer) env {
 // run steps and serves until ctx ends or one of both fails, then saves and closes.
 func (d *daemon) run(ctx context.Context) error {
 	cfg := d.current.Load()
-	handler, err := d.handler(cfg)
+	handler, err := d.handler(cfg) //nolint:contextcheck // a handler takes its context from each request
 	if err != nil {
 		return errors.Join(err, d.journal.Close())
 	}
