@@ -378,8 +378,9 @@ func TestPanicHalfway(t *testing.T) {
 	t.Parallel()
 	w := halfway{httptest.NewRecorder()}
 	defer func() {
-		if p := recover(); p != http.ErrAbortHandler || strings.Contains(w.Body.String(), "problem") {
-			t.Errorf("panic %v: %s", p, w.Body)
+		err, _ := recover().(error)
+		if !errors.Is(err, http.ErrAbortHandler) || strings.Contains(w.Body.String(), "problem") {
+			t.Errorf("panic %v: %s", err, w.Body)
 		}
 	}()
 	mustNew(t, newWorld().deps()).ServeHTTP(w, request(http.MethodGet, "/api/v1/events", ""))
