@@ -184,8 +184,8 @@ func TestStream(t *testing.T) {
 func TestStreamBeats(t *testing.T) {
 	t.Parallel()
 	world := newWorld()
-	w := stream(t, world, request(http.MethodGet, "/api/v1/events?target=other", ""), 31*time.Second, func() { world.record(someEvent(0)) })
-	if want := "retry: 3000\n\nid: 1\n: alive\n\nid: 1\n: alive\n\n"; w.Body.String() != want {
+	w := stream(t, world, request(http.MethodGet, "/api/v1/events?target=other", ""), 46*time.Second, func() { world.record(someEvent(0)) })
+	if want := "retry: 3000\n\nid: 1\n: alive\n\nid: 1\n: alive\n\nid: 1\n: alive\n\n"; w.Body.String() != want {
 		t.Errorf("stream %q", w.Body)
 	}
 }

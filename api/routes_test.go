@@ -366,3 +366,23 @@ func TestPanic(t *testing.T) {
 		}
 	}
 }
+
+// halfway is a client that fails once something has been sent.
+type halfway struct{ *httptest.ResponseRecorder }
+
+// Flush implements http.Flusher.
+func (halfway) Flush() { panic("secret inside of the connection") }
+
+// TestPanicHalfway checks that an answer that was begun is broken off, so that the client does not take it for complete.
+func TestPanicHalfway(t *testing.T) {
+	t.Parallel()
+	w := halfway{httptest.NewRecorder()}
+	defer func() {
+		err, _ := recover().(error)
+		if !errors.Is(err, http.ErrAbortHandler) || strings.Contains(w.Body.String(), "problem") {
+			t.Errorf("panic %v: %s", err, w.Body)
+		}
+	}()
+	mustNew(t, newWorld().deps()).ServeHTTP(w, request(http.MethodGet, "/api/v1/events", ""))
+	t.Error("it did not panic")
+}
