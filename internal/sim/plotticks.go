@@ -1,0 +1,50 @@
+package sim
+
+import (
+	"math"
+	"time"
+
+	"gonum.org/v1/plot"
+)
+
+// timeTicks marks whole hours or days in UTC, at most about ten of them.
+func timeTicks(low, high float64) []plot.Tick {
+	const most, day = 10, 24 * time.Hour
+	step := 365 * day
+	for _, s := range []time.Duration{
+		time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+		time.Hour, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour, day, 2 * day, 7 * day, 14 * day, 30 * day, 90 * day,
+	} {
+		if (high-low)/s.Seconds() <= most {
+			step = s
+			break
+		}
+	}
+	var ticks []plot.Tick
+	for x := math.Ceil(low/step.Seconds()) * step.Seconds(); x <= high && len(ticks) < 2*most; x += step.Seconds() {
+		at := time.Unix(int64(x), 0).UTC()
+		layout := "15:04"
+		switch {
+		case at.Equal(at.Truncate(day)):
+			layout = "Jan 2"
+		case step < time.Minute:
+			layout = "15:04:05"
+		}
+		ticks = append(ticks, plot.Tick{Value: x, Label: at.Format(layout)})
+	}
+	return ticks
+}
+
+// countTicks marks round numbers from 0, at most about five of them and none between whole numbers.
+func countTicks(_, high float64) []plot.Tick {
+	const most = 5
+	step := 1.0
+	for i := 0; high/step > most && i < 60; i++ {
+		step *= []float64{2, 2.5, 2}[i%3]
+	}
+	var ticks []plot.Tick
+	for y := 0.0; y <= high && len(ticks) < 2*most; y += step {
+		ticks = append(ticks, plot.Tick{Value: y, Label: grouped(y)})
+	}
+	return ticks
+}
