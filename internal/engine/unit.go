@@ -115,6 +115,7 @@ func (u *unit) feed(data *collectors.TargetData, start, end time.Time) {
 	if data.Meta != (collectors.Meta{}) {
 		u.meta = data.Meta
 	}
+	u.prepare()
 	load := data.Series[models.SignalInvocations]
 	if u.next.IsZero() {
 		first := 0
@@ -136,6 +137,13 @@ func (u *unit) feed(data *collectors.TargetData, start, end time.Time) {
 		// A failed fit leaves the parameters as they were; the forecast itself says if there is none.
 		_ = u.predictor.Refit()
 	}
+}
+
+// prepare tells the memory about the target, so that it weighs history as the decisions to come will.
+func (u *unit) prepare() {
+	u.policy.Prepare(&policy.Facts{
+		Target: &u.target, Levers: u.actuator.Levers(), DurationP50: u.meta.DurationP50, DurationP99: u.meta.DurationP99,
+	}, u.memory)
 }
 
 // skip feeds missing steps up to the time.
