@@ -85,7 +85,8 @@ func TestOneQueryPerSignalWhateverTheTargets(t *testing.T) {
 		f.series["function_invocations_total"] = append(f.series["function_invocations_total"],
 			fakeSeries{labels: named(fmt.Sprintf("f%03d", 499-i)), value: constant(float64(i))})
 	}
-	got := mustCollect(t, f.collector(t, nil), minutes(3, models.Signals()...))
+	c := f.collector(t, func(c *Config) { c.Meta = map[string]string{"duration_p50": "", "duration_p99": ""} })
+	got := mustCollect(t, c, minutes(3, models.Signals()...))
 	if len(got.Targets) != 500 || got.Targets[0].ID != "f000" || got.Targets[499].ID != "f499" {
 		t.Errorf("got %d targets", len(got.Targets))
 	}

@@ -21,6 +21,9 @@ type Config struct {
 	Preset string `yaml:"preset"`
 	// Queries override the preset: signal name to PromQL. An empty query turns the signal off.
 	Queries map[string]string `yaml:"queries"`
+	// Meta override the preset's queries about targets: memory_mb, cold_start, duration_p50 and duration_p99 (in seconds), each
+	// over a day and asked for once an hour. An empty query turns one off.
+	Meta map[string]string `yaml:"meta"`
 	// Selector holds extra label matchers for every query, such as cluster="eu",env="prod".
 	Selector string `yaml:"selector"`
 	// TargetID makes the id of a target from the labels of its series, such as ${namespace}/${name}; empty takes the preset's.

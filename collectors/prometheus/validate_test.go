@@ -100,6 +100,8 @@ func TestValidate(t *testing.T) {
 		{"custom complete", func(c *Config) {
 			c.Preset, c.TargetID, c.Queries = presetCustom, "${x}", map[string]string{"invocations": "sum by (x) (y)"}
 		}, ""},
+		{"meta", func(c *Config) { c.Meta = map[string]string{"p50": "up"} }, "meta.p50: \"p50\" is not one of memory_mb, cold_start"},
+		{"meta syntax", func(c *Config) { c.Meta = map[string]string{"memory_mb": "sum("} }, "meta.memory_mb: is not PromQL"},
 		{"signal", func(c *Config) { c.Queries = map[string]string{"invocation": "up"} }, "queries.invocation: signal \"invocation\" is not one of"},
 		{"off", func(c *Config) { c.Queries = map[string]string{"errors": ""} }, ""},
 		{"all off", func(c *Config) {
