@@ -402,3 +402,13 @@ func BenchmarkCollect(b *testing.B) {
 		})
 	}
 }
+
+// TestWindowOfMetricsQL checks that VictoriaMetrics, which takes the sample before a range into account, gets no longer range.
+func TestWindowOfMetricsQL(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	cfg.Dialect = dialectMetricsQL
+	if got, want := cfg.expand("x[${window}] * ${scale}", time.Minute), "x[1m] * (60/60)"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -38,7 +38,7 @@ func checkSelector(selector string, skip bool) error {
 func checkSyntax(query, targetID string) error {
 	expr, err := newParser().ParseExpr(query)
 	if err != nil {
-		return fmt.Errorf("is not PromQL: %s; correct it, or set skip_syntax_check for another dialect: %w",
+		return fmt.Errorf("is not PromQL: %s; correct it, or set dialect or skip_syntax_check: %w",
 			clean(err.Error()), models.ErrInvalid)
 	}
 	if expr.Type() != parser.ValueTypeVector {

@@ -26,6 +26,9 @@ func (c *Config) Validate() error {
 		report("http", fmt.Errorf("%w: %w", err, models.ErrInvalid))
 	}
 	c.validateNumbers(report)
+	if c.Dialect != dialectPromQL && c.Dialect != dialectMetricsQL {
+		report("dialect", fmt.Errorf("%q is not %s or %s: %w", clean(c.Dialect), dialectPromQL, dialectMetricsQL, models.ErrInvalid))
+	}
 	p, err := presetNamed(c.Preset)
 	report("preset", err)
 	c.validateTemplates(p, report)
@@ -93,7 +96,7 @@ func (c *Config) validateTemplates(p preset, report func(string, error)) {
 }
 
 func (c *Config) validateQueries(p preset, report func(string, error)) {
-	report("selector", checkSelector(c.Selector, c.SkipSyntaxCheck))
+	report("selector", checkSelector(c.Selector, !c.checksSyntax()))
 	for _, name := range slices.Sorted(maps.Keys(c.Queries)) {
 		_, err := models.ParseSignal(name)
 		report("queries."+clean(name), err)
@@ -121,6 +124,8 @@ func (c *Config) validateQueries(p preset, report func(string, error)) {
 	}
 }
 
+func (c *Config) checksSyntax() bool { return c.Dialect != dialectMetricsQL && !c.SkipSyntaxCheck }
+
 func (c *Config) checkQuery(query string, p preset) error {
 	if err := checkVariables(query); err != nil {
 		return err
@@ -129,7 +134,7 @@ func (c *Config) checkQuery(query string, p preset) error {
 		return fmt.Errorf("has no ${selector}, so the selector would not apply to it; add ${selector} to its braces: %w",
 			models.ErrInvalid)
 	}
-	if c.SkipSyntaxCheck {
+	if !c.checksSyntax() {
 		return nil
 	}
 	return checkSyntax(c.expand(query, sampleStep), firstOf(c.TargetID, p.targetID))
