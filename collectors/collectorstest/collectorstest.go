@@ -103,6 +103,11 @@ func wellFormed(t *testing.T, f Fixture) {
 			}
 		}
 	}
+	checkProblems(t, got)
+}
+
+func checkProblems(t *testing.T, got collectors.Result) {
+	t.Helper()
 	for _, p := range got.Problems {
 		if p.Err == nil {
 			t.Errorf("problem of %s without an error", p.Signal)

@@ -18,9 +18,6 @@ import (
 	"pilotlight/models"
 )
 
-// maxWarnings bounds the warnings of one Result.
-const maxWarnings = 50
-
 // Collector reads the series of all targets of one Prometheus. It is safe for concurrent use and holds no state between
 // calls but idle connections.
 type Collector struct {
@@ -34,6 +31,9 @@ type Collector struct {
 	logger  *slog.Logger
 	metrics *metrics
 	close   func()
+
+	metaQueries [numMeta]string
+	meta        *metaCache
 }
 
 type labelTemplate struct {
@@ -76,6 +76,7 @@ func build(name string, cfg Config, logger *slog.Logger, reg prometheus.Register
 	}
 	c := &Collector{
 		name: name, cfg: cfg, queries: cfg.queries(p), metrics: m, close: func() {},
+		metaQueries: cfg.metaQueries(p), meta: newMetaCache(),
 		logger: logger.With("component", "collector", "collector", name),
 	}
 	if c.client, err = newClient(cfg, rt, c.logger, m); err != nil {
@@ -101,7 +102,8 @@ func build(name string, cfg Config, logger *slog.Logger, reg prometheus.Register
 func (c *Collector) Close() { c.close() }
 
 // Collect implements collectors.Collector. All signals are read at the same time, as far as max_parallel allows, each by one
-// query for all targets, sliced where the range is long. It returns an error wrapping models.ErrNoData if invocations were
+// query for all targets, sliced where the range is long. With the duration it also reads what is known about targets, once an
+// hour. It returns an error wrapping models.ErrNoData if invocations were
 // asked for and there are none, models.ErrInvalid for a request that is not on its grid, and the error of ctx if that ended.
 func (c *Collector) Collect(ctx context.Context, req collectors.Request) (collectors.Result, error) {
 	s, err := newSpan(req)
@@ -125,7 +127,14 @@ func (c *Collector) Collect(ctx context.Context, req collectors.Request) (collec
 	if ctx.Err() != nil {
 		return collectors.Result{}, fmt.Errorf("collector %q: %w", c.name, canceled(ctx))
 	}
-	return c.assemble(s, reads)
+	out, err := c.assemble(s, reads)
+	if err == nil && slices.Contains(signals, models.SignalDuration) {
+		err = c.describeAll(ctx, req.End, &out)
+	}
+	if err != nil {
+		return out, fmt.Errorf("collector %q: %w", c.name, err)
+	}
+	return out, nil
 }
 
 // sourced returns those of the signals that have a query, in their order, each once.
@@ -204,99 +213,4 @@ func (c *Collector) file(t *table, value model.Value) error {
 		return fmt.Errorf("the query %w", err)
 	}
 	return nil
-}
-
-// assemble makes the result of the readings.
-func (c *Collector) assemble(s span, reads []reading) (collectors.Result, error) {
-	var out collectors.Result
-	var failed []error
-	for _, r := range reads {
-		out.Warnings = append(out.Warnings, r.warnings...)
-		out.Problems = append(out.Problems, r.problems...)
-		if r.err != nil {
-			err := fmt.Errorf("%s: %w", r.signal, r.err)
-			failed = append(failed, err)
-			out.Problems = append(out.Problems, collectors.Problem{Signal: r.signal, Err: err})
-		}
-		c.metrics.series.WithLabelValues(c.name, r.signal.String()).Set(float64(len(r.columns)))
-		c.metrics.problems.WithLabelValues(c.name, r.signal.String()).Add(float64(len(r.problems)))
-	}
-	slices.Sort(out.Warnings)
-	out.Warnings = slices.Compact(out.Warnings)
-	if more := len(out.Warnings) - maxWarnings; more > 0 {
-		out.Warnings = append(out.Warnings[:maxWarnings:maxWarnings], fmt.Sprintf("%d more warnings", more))
-	}
-	if len(failed) == len(reads) {
-		return out, fmt.Errorf("collector %q: %w", c.name, firstFailure(failed))
-	}
-	for _, r := range reads {
-		if r.signal == models.SignalInvocations && r.err == nil && len(r.columns) == 0 {
-			return out, fmt.Errorf("collector %q: no invocations from %s to %s; check preset, selector and target_id: %w", c.name,
-				s.start, s.endOf(s.n-1), models.ErrNoData)
-		}
-	}
-	var err error
-	out.Targets, err = c.targets(s, reads)
-	if err != nil {
-		return out, fmt.Errorf("collector %q: %w", c.name, err)
-	}
-	if len(out.Targets) == 0 {
-		return out, fmt.Errorf("collector %q: no values from %s to %s; check preset, selector and target_id: %w", c.name,
-			s.start, s.endOf(s.n-1), models.ErrNoData)
-	}
-	return out, nil
-}
-
-// firstFailure makes one error of the failures of all signals.
-func firstFailure(failed []error) error {
-	if len(failed) == 1 {
-		return failed[0]
-	}
-	return fmt.Errorf("all %d queries failed, the first: %w", len(failed), failed[0])
-}
-
-// targets merges the readings into targets sorted by id.
-func (c *Collector) targets(s span, reads []reading) ([]collectors.TargetData, error) {
-	ids := map[models.TargetID]bool{}
-	for _, r := range reads {
-		for id := range r.columns {
-			ids[id] = true
-		}
-	}
-	out := make([]collectors.TargetData, 0, len(ids))
-	for _, id := range slices.Sorted(maps.Keys(ids)) {
-		data := collectors.TargetData{ID: id, Labels: map[string]string{}}
-		for _, r := range reads {
-			col, ok := r.columns[id]
-			if !ok {
-				continue
-			}
-			series, err := models.SeriesOf(s.start, s.step, col.values)
-			if err != nil {
-				return nil, fmt.Errorf("target %q: %w", id, err)
-			}
-			data.Series[r.signal] = series
-			c.describe(&data, col.metric)
-		}
-		out = append(out, data)
-	}
-	return out, nil
-}
-
-// describe adds the labels and the group of a series to its target; what an earlier signal said stays.
-func (c *Collector) describe(data *collectors.TargetData, metric model.Metric) {
-	for name, value := range metric {
-		if _, ok := data.Labels[string(name)]; !ok && name != model.MetricNameLabel {
-			data.Labels[string(name)] = string(value)
-		}
-	}
-	for _, label := range c.labels {
-		if value, missing := label.value.expand(metric); missing == "" {
-			data.Labels[label.name] = value
-		}
-	}
-	if data.Meta.Group == "" {
-		// Without its labels the group is unknown, which is no problem.
-		data.Meta.Group, _ = c.group.expand(metric)
-	}
 }

@@ -85,7 +85,8 @@ func TestOneQueryPerSignalWhateverTheTargets(t *testing.T) {
 		f.series["function_invocations_total"] = append(f.series["function_invocations_total"],
 			fakeSeries{labels: named(fmt.Sprintf("f%03d", 499-i)), value: constant(float64(i))})
 	}
-	got := mustCollect(t, f.collector(t, nil), minutes(3, models.Signals()...))
+	c := f.collector(t, func(c *Config) { c.Meta = map[string]string{"duration_p50": "", "duration_p99": ""} })
+	got := mustCollect(t, c, minutes(3, models.Signals()...))
 	if len(got.Targets) != 500 || got.Targets[0].ID != "f000" || got.Targets[499].ID != "f499" {
 		t.Errorf("got %d targets", len(got.Targets))
 	}
@@ -399,5 +400,15 @@ func BenchmarkCollect(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestWindowOfMetricsQL checks that VictoriaMetrics, which takes the sample before a range into account, gets no longer range.
+func TestWindowOfMetricsQL(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	cfg.Dialect = dialectMetricsQL
+	if got, want := cfg.expand("x[${window}] * ${scale}", time.Minute), "x[1m] * (60/60)"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -11,6 +11,12 @@ import (
 // maxPoints is the number of points per series that Prometheus answers at most to one range query.
 const maxPoints = 11000
 
+// The dialects of queries.
+const (
+	dialectPromQL    = "promql"
+	dialectMetricsQL = "metricsql"
+)
+
 // Config says what to read from where.
 type Config struct {
 	// URL is the base of the HTTP API, such as http://prometheus:9090 or https://mimir.example.com/prometheus.
@@ -21,6 +27,9 @@ type Config struct {
 	Preset string `yaml:"preset"`
 	// Queries override the preset: signal name to PromQL. An empty query turns the signal off.
 	Queries map[string]string `yaml:"queries"`
+	// Meta override the preset's queries about targets: memory_mb, cold_start, duration_p50 and duration_p99 (in seconds), each
+	// over a day and asked for once an hour. An empty query turns one off.
+	Meta map[string]string `yaml:"meta"`
 	// Selector holds extra label matchers for every query, such as cluster="eu",env="prod".
 	Selector string `yaml:"selector"`
 	// TargetID makes the id of a target from the labels of its series, such as ${namespace}/${name}; empty takes the preset's.
@@ -46,7 +55,10 @@ type Config struct {
 	MaxSeries int `yaml:"max_series"`
 	// MaxParallel is how many queries run at a time.
 	MaxParallel int `yaml:"max_parallel"`
-	// SkipSyntaxCheck accepts queries in dialects that are not PromQL, such as MetricsQL.
+	// Dialect is promql, or metricsql for VictoriaMetrics, whose increase() takes the sample before its range into account: there
+	// ${window} is exactly the step, and the syntax of queries is not checked.
+	Dialect string `yaml:"dialect"`
+	// SkipSyntaxCheck leaves the check of queries to the server.
 	SkipSyntaxCheck bool `yaml:"skip_syntax_check"`
 }
 
@@ -55,6 +67,7 @@ func DefaultConfig() Config {
 	return Config{
 		HTTP:              config.DefaultHTTPClientConfig,
 		Preset:            presetGeneric,
+		Dialect:           dialectPromQL,
 		SamplePeriod:      models.Duration(time.Minute),
 		Timeout:           models.Duration(30 * time.Second),
 		MaxRetries:        3,

@@ -24,6 +24,7 @@ const (
 type preset struct {
 	targetID, group string
 	queries         [models.NumSignals]string
+	meta            [numMeta]string
 }
 
 // Presets returns the names of the presets. The last, custom, has no queries: all of them and target_id are to be configured.
@@ -95,6 +96,7 @@ func generic() preset {
 			models.SignalMemory:      overTime("max", by, "max_over_time", "function_memory_bytes", "") + " / 1048576",
 			models.SignalQueueDepth:  overTime("sum", by, "avg_over_time", "function_queue_depth", ""),
 		},
+		meta: quantiles(by, "function_duration_seconds", ""),
 	}
 }
 
@@ -110,5 +112,6 @@ func openFaaS() preset {
 			models.SignalConcurrency: increase(by, "gateway_functions_seconds_sum", "") + " / ${window_seconds}",
 			models.SignalErrors:      counted(by, "gateway_function_invocation_total", `code=~"5..",`),
 		},
+		meta: quantiles(by, "gateway_functions_seconds", ""),
 	}
 }

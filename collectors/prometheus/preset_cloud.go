@@ -43,7 +43,16 @@ func cloudRun() preset {
 			models.SignalErrors:      counted(cloudRunBy, cloudRunPrefix+"request_count", `response_code_class="5xx",`),
 			models.SignalColdStarts:  counted(cloudRunBy, cloudRunPrefix+"container_startup_latencies_count", ""),
 		},
+		meta: cloudRunMeta(),
 	}
+}
+
+// cloudRunMeta adds the mean time that containers took to start.
+func cloudRunMeta() [numMeta]string {
+	const start = cloudRunPrefix + "container_startup_latencies"
+	meta := quantiles(cloudRunBy, cloudRunPrefix+"request_latencies", " / 1000")
+	meta[metaColdStart] = increase(cloudRunBy, start+"_sum", "") + " / " + increase(cloudRunBy, start+"_count", "") + " / 1000"
+	return meta
 }
 
 // cloudRunGauge reads the same metrics from stackdriver_exporter without that flag: every sample is the latest period alone,

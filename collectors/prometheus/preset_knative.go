@@ -16,6 +16,7 @@ func knative() preset {
 			models.SignalErrors:      counted(by, seconds+"_count", `http_response_status_code=~"5..",`),
 			models.SignalMemory:      podMemory("k8s_namespace_name", "kn_configuration_name"),
 		},
+		meta: quantiles(by, seconds, ""),
 	}
 }
 
@@ -33,6 +34,7 @@ func knativeLegacy() preset {
 			models.SignalErrors:      counted(by, "revision_app_request_count", `response_code_class="5xx",`),
 			models.SignalMemory:      podMemory("namespace_name", "configuration_name"),
 		},
+		meta: quantiles(by, millis, " / 1000"),
 	}
 }
 

@@ -38,7 +38,7 @@ func checkSelector(selector string, skip bool) error {
 func checkSyntax(query, targetID string) error {
 	expr, err := newParser().ParseExpr(query)
 	if err != nil {
-		return fmt.Errorf("is not PromQL: %s; correct it, or set skip_syntax_check for another dialect: %w",
+		return fmt.Errorf("is not PromQL: %s; correct it, or set dialect or skip_syntax_check: %w",
 			clean(err.Error()), models.ErrInvalid)
 	}
 	if expr.Type() != parser.ValueTypeVector {
@@ -67,6 +67,12 @@ func outputLabels(expr parser.Expr) (labels []string, known bool) {
 	switch e := expr.(type) {
 	case *parser.ParenExpr:
 		return outputLabels(e.Expr)
+	case *parser.Call:
+		if e.Func.Name != "histogram_quantile" || len(e.Args) != 2 {
+			return nil, false
+		}
+		labels, known = outputLabels(e.Args[1])
+		return slices.DeleteFunc(slices.Clone(labels), func(l string) bool { return l == "le" }), known
 	case *parser.AggregateExpr:
 		switch e.Op {
 		case parser.TOPK, parser.BOTTOMK, parser.LIMITK, parser.LIMIT_RATIO, parser.COUNT_VALUES:
@@ -74,14 +80,19 @@ func outputLabels(expr parser.Expr) (labels []string, known bool) {
 		}
 		return e.Grouping, !e.Without
 	case *parser.BinaryExpr:
-		switch {
-		case e.LHS.Type() != parser.ValueTypeVector:
-			return outputLabels(e.RHS)
-		case e.RHS.Type() != parser.ValueTypeVector:
-			return outputLabels(e.LHS)
-		case e.VectorMatching != nil && e.VectorMatching.Card == parser.CardOneToOne && !e.VectorMatching.On:
-			return outputLabels(e.LHS)
-		}
+		return binaryLabels(e)
+	}
+	return nil, false
+}
+
+func binaryLabels(e *parser.BinaryExpr) (labels []string, known bool) {
+	switch {
+	case e.LHS.Type() != parser.ValueTypeVector:
+		return outputLabels(e.RHS)
+	case e.RHS.Type() != parser.ValueTypeVector:
+		return outputLabels(e.LHS)
+	case e.VectorMatching != nil && e.VectorMatching.Card == parser.CardOneToOne && !e.VectorMatching.On:
+		return outputLabels(e.LHS)
 	}
 	return nil, false
 }

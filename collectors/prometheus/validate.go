@@ -26,6 +26,9 @@ func (c *Config) Validate() error {
 		report("http", fmt.Errorf("%w: %w", err, models.ErrInvalid))
 	}
 	c.validateNumbers(report)
+	if c.Dialect != dialectPromQL && c.Dialect != dialectMetricsQL {
+		report("dialect", fmt.Errorf("%q is not %s or %s: %w", clean(c.Dialect), dialectPromQL, dialectMetricsQL, models.ErrInvalid))
+	}
 	p, err := presetNamed(c.Preset)
 	report("preset", err)
 	c.validateTemplates(p, report)
@@ -93,10 +96,14 @@ func (c *Config) validateTemplates(p preset, report func(string, error)) {
 }
 
 func (c *Config) validateQueries(p preset, report func(string, error)) {
-	report("selector", checkSelector(c.Selector, c.SkipSyntaxCheck))
+	report("selector", checkSelector(c.Selector, !c.checksSyntax()))
 	for _, name := range slices.Sorted(maps.Keys(c.Queries)) {
 		_, err := models.ParseSignal(name)
 		report("queries."+clean(name), err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Meta)) {
+		_, err := parseMeta(name)
+		report("meta."+clean(name), err)
 	}
 	queries, some := c.queries(p), false
 	for _, signal := range models.Signals() {
@@ -105,20 +112,32 @@ func (c *Config) validateQueries(p preset, report func(string, error)) {
 			continue
 		}
 		some = true
-		path := "queries." + signal.String()
-		err := checkVariables(query)
-		if err == nil && c.Selector != "" && !strings.Contains(query, "${selector}") {
-			err = fmt.Errorf("has no ${selector}, so the selector would not apply to it; add ${selector} to its braces: %w",
-				models.ErrInvalid)
+		report("queries."+signal.String(), c.checkQuery(query, p))
+	}
+	for n, query := range c.metaQueries(p) {
+		if query != "" {
+			report("meta."+metaNames()[n], c.checkQuery(query, p))
 		}
-		if err == nil && !c.SkipSyntaxCheck {
-			err = checkSyntax(c.expand(query, sampleStep), firstOf(c.TargetID, p.targetID))
-		}
-		report(path, err)
 	}
 	if !some && (p.targetID != "" || c.Preset == presetCustom) {
 		report("queries", fmt.Errorf("no signal has a query; set at least invocations: %w", models.ErrInvalid))
 	}
+}
+
+func (c *Config) checksSyntax() bool { return c.Dialect != dialectMetricsQL && !c.SkipSyntaxCheck }
+
+func (c *Config) checkQuery(query string, p preset) error {
+	if err := checkVariables(query); err != nil {
+		return err
+	}
+	if c.Selector != "" && !strings.Contains(query, "${selector}") {
+		return fmt.Errorf("has no ${selector}, so the selector would not apply to it; add ${selector} to its braces: %w",
+			models.ErrInvalid)
+	}
+	if !c.checksSyntax() {
+		return nil
+	}
+	return checkSyntax(c.expand(query, sampleStep), firstOf(c.TargetID, p.targetID))
 }
 
 // queries returns the query of each signal, with the overrides applied.

@@ -66,7 +66,7 @@ func TestValidateReportsEverything(t *testing.T) {
 	}
 	want := []string{
 		"url", "http", "window", "sample_period", "timeout", "max_retries", "max_points_per_query", "max_series", "max_parallel",
-		"preset", "target_id", "group", "labels.x", "selector", "queries.latency",
+		"dialect", "preset", "target_id", "group", "labels.x", "selector", "queries.latency",
 		"queries.invocations", "queries.duration", "queries.errors", "queries.memory",
 	}
 	if diff := cmp.Diff(want, paths); diff != "" {
@@ -100,6 +100,8 @@ func TestValidate(t *testing.T) {
 		{"custom complete", func(c *Config) {
 			c.Preset, c.TargetID, c.Queries = presetCustom, "${x}", map[string]string{"invocations": "sum by (x) (y)"}
 		}, ""},
+		{"meta", func(c *Config) { c.Meta = map[string]string{"p50": "up"} }, "meta.p50: \"p50\" is not one of memory_mb, cold_start"},
+		{"meta syntax", func(c *Config) { c.Meta = map[string]string{"memory_mb": "sum("} }, "meta.memory_mb: is not PromQL"},
 		{"signal", func(c *Config) { c.Queries = map[string]string{"invocation": "up"} }, "queries.invocation: signal \"invocation\" is not one of"},
 		{"off", func(c *Config) { c.Queries = map[string]string{"errors": ""} }, ""},
 		{"all off", func(c *Config) {
@@ -117,6 +119,10 @@ func TestValidate(t *testing.T) {
 		{"dialect", func(c *Config) {
 			c.Queries, c.SkipSyntaxCheck = map[string]string{"errors": "sum(increase(x)) by (function) keep_metric_names"}, true
 		}, ""},
+		{"metricsql", func(c *Config) {
+			c.Queries, c.Dialect = map[string]string{"errors": "sum(increase(x)) by (function) keep_metric_names"}, "metricsql"
+		}, ""},
+		{"unknown dialect", func(c *Config) { c.Dialect = "sql" }, "dialect: \"sql\" is not promql or metricsql"},
 		{"scalar", func(c *Config) { c.Queries = map[string]string{"errors": "scalar(up)"} }, "gives a scalar"},
 		{"range", func(c *Config) { c.Queries = map[string]string{"errors": "up[5m]"} }, "gives a range vector"},
 		{"grouping", func(c *Config) { c.Queries = map[string]string{"errors": "2 * (sum by (app) (x)) / 3"} }, `groups by (app), but target_id needs the label "function"`},

@@ -22,9 +22,13 @@ func variableNames() []string {
 
 // expand replaces the variables of a query for a step.
 func (c *Config) expand(query string, step time.Duration) string {
-	// The window is a millisecond longer than the step: a counter that is sampled exactly at the ends of steps then has both
-	// of its samples inside, also for servers that leave the older end of a range out (Prometheus 3).
-	window := max(step, c.Window.Std()) + time.Millisecond
+	window := max(step, c.Window.Std())
+	if c.Dialect != dialectMetricsQL {
+		// The window is a millisecond longer than the step: a counter that is sampled exactly at the ends of steps then has both
+		// of its samples inside, also for servers that leave the older end of a range out (Prometheus 3). VictoriaMetrics adds
+		// the sample before the range by itself, and would count two steps.
+		window += time.Millisecond
+	}
 	return strings.NewReplacer(
 		"${step}", model.Duration(step).String(),
 		"${step_seconds}", seconds(step),
