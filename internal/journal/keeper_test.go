@@ -113,6 +113,11 @@ func TestKeeperCopiesWhatAnUnclearWriteLeft(t *testing.T) {
 	write(events[1], false)
 	write(events[1], true)
 	write(events[2], true)
+	// An old event that comes again does not replace the copy of a newer one.
+	newer := actionEvent("a", now, 4)
+	write(newer, true)
+	write(events[0], true)
+	events = append(events[1:], newer)
 	if diff := cmp.Diff(ids(events), kept(t, j)); diff != "" {
 		t.Errorf("copies (-want +got):\n%s", diff)
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -103,7 +102,8 @@ func encode(e models.Event) (record, error) {
 // decode makes the event of a message, with its place in the journal.
 func decode(data []byte, seq uint64) (models.Event, error) {
 	var e models.Event
-	if err := json.Unmarshal(data, &e); err != nil {
+	// Called directly, as in encode.
+	if err := e.UnmarshalJSON(data); err != nil {
 		return models.Event{}, err
 	}
 	e.Seq = seq
