@@ -73,8 +73,10 @@ func startPrometheus(t *testing.T, address, data string) *process {
 
 // target is the part of the API's answer about a target that the test reads.
 type target struct {
-	ID             string   `json:"id"`
-	Data           string   `json:"data"`
+	ID   string `json:"id"`
+	Data struct {
+		State string `json:"state"`
+	} `json:"data"`
 	Problems       []string `json:"problems"`
 	Recommendation *struct {
 		ID       string `json:"id"`
@@ -128,10 +130,10 @@ engine: {interval: 1s, step: 1m, ingestion_delay: 0s, lookback: 3d, stale_after:
 collectors:
   - name: prod
     type: prometheus
-    config: {url: "http://%s", preset: generic, target_id: "${namespace}/${function}", timeout: 2s, max_retries: 0}
+    config: {url: "http://%s", preset: generic, target_id: "${function}", timeout: 2s, max_retries: 0}
 actuators: [{name: none, type: dry_run}]
 targets:
-  - {match: "prod/*", collector: prod, actuator: none, memory_mb: 256, cold_start: 1s, lead: 1m, limits: {min_warm: 1, max_warm: 20}}
+  - {match: "*", collector: prod, actuator: none, memory_mb: 256, cold_start: 1s, lead: 1m, limits: {min_warm: 1, max_warm: 20}}
 `, apiAddress, filepath.Join(dir, "data"), promAddress))
 	start(t, nil, binary, "run", "--config", config)
 	api := "http://" + apiAddress
@@ -154,7 +156,7 @@ targets:
 	eventually(t, time.Minute, func() error { _, err := get(api+"/readyz", nil); return err })
 	eventually(t, 20*time.Second, all(func(x *target) error {
 		// Every target has no warm instance and a least of one, so each must be advised to change.
-		if x.Data != "fresh" || x.Recommendation == nil || x.Recommendation.Status != "advised" || x.codes() == "" {
+		if x.Data.State != "fresh" || x.Recommendation == nil || x.Recommendation.Status != "advised" || x.codes() == "" {
 			return fmt.Errorf("%+v", x)
 		}
 		return nil
@@ -162,13 +164,14 @@ targets:
 	compareSeries(t, api, tr, end)
 
 	prom.kill()
-	eventually(t, 20*time.Second, all(func(x *target) error {
-		if x.Data != "stale" || !strings.Contains(x.codes(), "missing_data_hold") || len(x.Problems) == 0 ||
-			!strings.Contains(x.Problems[0], "prod") {
-			return fmt.Errorf("the outage is not said: %+v", x)
-		}
-		return nil
-	}))
+	eventually(t, 90*time.Second, // the server is asked again when the next minute has ended
+		all(func(x *target) error {
+			if x.Data.State != "stale" || !strings.Contains(x.codes(), "missing_data_hold") || len(x.Problems) == 0 ||
+				!strings.Contains(x.Problems[0], "prod") {
+				return fmt.Errorf("the outage is not said: %+v", x)
+			}
+			return nil
+		}))
 	metrics, err := get(api+"/metrics", nil)
 	if err != nil || !strings.Contains(metrics, `pilotlight_collector_up{collector="prod"} 0`) {
 		t.Errorf("the outage is not in the metrics: %v", err)
@@ -179,7 +182,7 @@ targets:
 
 	startPrometheus(t, promAddress, data)
 	eventually(t, time.Minute, all(func(x *target) error {
-		if x.Data != "fresh" || strings.Contains(x.codes(), "missing_data_hold") {
+		if x.Data.State != "fresh" || strings.Contains(x.codes(), "missing_data_hold") {
 			return fmt.Errorf("no recovery: %+v", x)
 		}
 		return nil
@@ -196,7 +199,7 @@ func compareSeries(t *testing.T, api string, tr *trace.Trace, end time.Time) {
 			Values []*float64 `json:"values"`
 		}
 		query := url.Values{"signal": {"invocations"}, "from": {end.Add(-6 * time.Hour).Format(time.RFC3339)}, "to": {end.Format(time.RFC3339)}}
-		path := api + "/api/v1/targets/" + url.PathEscape("prod/"+name) + "/series?" + query.Encode()
+		path := api + "/api/v1/targets/" + url.PathEscape(name) + "/series?" + query.Encode()
 		if _, err := get(path, &series); err != nil {
 			t.Fatal(err)
 		}
