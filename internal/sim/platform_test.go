@@ -97,6 +97,30 @@ func TestArrivals(t *testing.T) {
 	}
 }
 
+// TestFewArrivalsAreUniform looks at minutes with one and with three invocations, whose order statistics have the means k/(n+1).
+func TestFewArrivalsAreUniform(t *testing.T) {
+	t.Parallel()
+	const minutes = 40_000
+	for _, n := range []int32{1, 3} {
+		rows := make([]trace.Row, minutes)
+		for i := range rows {
+			rows[i] = trace.Row{Minute: int32(i), Count: n}
+		}
+		a := newArrivals(3, &trace.Function{Name: "f", AvgMS: 1}, rows)
+		means := make([]float64, n)
+		for i := 0; a.at != never; i++ {
+			means[i%int(n)] += float64(a.at%microsPerMinute) / float64(microsPerMinute) / minutes
+			a.next()
+		}
+		for k, mean := range means {
+			want := float64(k+1) / float64(n+1)
+			if tolerance := 5 * 0.29 / math.Sqrt(minutes); math.Abs(mean-want) > tolerance {
+				t.Errorf("arrival %d of %d is at %v of the minute on average, want %v +- %v", k+1, n, mean, want, tolerance)
+			}
+		}
+	}
+}
+
 func TestArrivalsDurationBounds(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
