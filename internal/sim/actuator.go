@@ -23,8 +23,8 @@ func leversOf(s Setting) models.Lever {
 // Observe implements actuators.Actuator. Ready is the number of provisioned instances.
 func (p *Platform) Observe(ctx context.Context, target models.Target) (models.Observation, error) {
 	const op = "observe simulated function"
-	if err := ctx.Err(); err != nil {
-		return models.Observation{}, actuatorError(op, context.Cause(ctx))
+	if err := actuators.Ended(ctx); err != nil {
+		return models.Observation{}, actuatorError(op, err)
 	}
 	now, err := p.Instances(nameOf(&target))
 	if err != nil {
@@ -40,12 +40,15 @@ func (p *Platform) Observe(ctx context.Context, target models.Target) (models.Ob
 // Apply implements actuators.Actuator at the time of the platform. Levers that the setting lacks are refused as invalid.
 func (p *Platform) Apply(ctx context.Context, target models.Target, action models.Action) error {
 	const op = "set capacity of simulated function"
-	if ctx.Err() != nil {
-		return actuatorError(op, context.Cause(ctx))
+	if err := actuators.Ended(ctx); err != nil {
+		return actuatorError(op, err)
 	}
 	name := nameOf(&target)
 	if err := checkCapacity(action.To, p.Levers()); err != nil {
 		return actuatorError(op, err)
+	}
+	if err := actuators.MayWrite(ctx); err != nil {
+		return err
 	}
 	if keepAlive, ok := action.To.KeepAlive(); ok {
 		if err := p.SetKeepAlive(name, keepAlive); err != nil {

@@ -68,8 +68,8 @@ func (r *Recorder) Levers() models.Lever { return r.levers }
 // Observe implements actuators.Actuator.
 func (r *Recorder) Observe(ctx context.Context, target models.Target) (models.Observation, error) {
 	const op = "observe recorded function"
-	if ctx.Err() != nil {
-		return models.Observation{}, actuatorError(op, context.Cause(ctx))
+	if err := actuators.Ended(ctx); err != nil {
+		return models.Observation{}, actuatorError(op, err)
 	}
 	i, err := r.find(&target)
 	if err != nil {
@@ -86,8 +86,8 @@ func (r *Recorder) Observe(ctx context.Context, target models.Target) (models.Ob
 // Apply implements actuators.Actuator.
 func (r *Recorder) Apply(ctx context.Context, target models.Target, action models.Action) error {
 	const op = "record capacity"
-	if ctx.Err() != nil {
-		return actuatorError(op, context.Cause(ctx))
+	if err := actuators.Ended(ctx); err != nil {
+		return actuatorError(op, err)
 	}
 	i, err := r.find(&target)
 	if err != nil {
@@ -99,6 +99,9 @@ func (r *Recorder) Apply(ctx context.Context, target models.Target, action model
 	}
 	if err := checkCapacity(action.To, r.levers); err != nil {
 		return actuatorError(op, err)
+	}
+	if err := actuators.MayWrite(ctx); err != nil {
+		return err
 	}
 	if r.next != nil {
 		if err := r.next.Apply(ctx, target, action); err != nil {
