@@ -18,8 +18,12 @@ import (
 	"pilotlight/collectors/trace"
 )
 
-// backfilled is how much of the recorded trace the server is given; it ends at the present minute.
-const backfilled = 3 * 24 * 60
+// backfilled is how many minutes of the recorded trace the server is given, ahead how many of them lie in the future, so that
+// time does not outrun the data during the test.
+const (
+	backfilled = 3 * 24 * 60
+	ahead      = 30 * time.Minute
+)
 
 // openMetrics writes the first minutes of the trace as counters, moved in time so that they end at end.
 func openMetrics(t *testing.T, tr *trace.Trace, end time.Time) string {
@@ -110,7 +114,7 @@ func TestDaemonOnRealPrometheus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := time.Now().UTC().Truncate(time.Minute)
+	end := time.Now().UTC().Truncate(time.Minute).Add(ahead)
 	data := filepath.Join(t.TempDir(), "data")
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		t.Fatal(err)
@@ -181,7 +185,7 @@ targets:
 	}
 
 	startPrometheus(t, promAddress, data)
-	eventually(t, time.Minute, all(func(x *target) error {
+	eventually(t, 90*time.Second, all(func(x *target) error {
 		if x.Data.State != "fresh" || strings.Contains(x.codes(), "missing_data_hold") {
 			return fmt.Errorf("no recovery: %+v", x)
 		}
@@ -198,7 +202,7 @@ func compareSeries(t *testing.T, api string, tr *trace.Trace, end time.Time) {
 			Start  time.Time  `json:"start"`
 			Values []*float64 `json:"values"`
 		}
-		query := url.Values{"signal": {"invocations"}, "from": {end.Add(-6 * time.Hour).Format(time.RFC3339)}, "to": {end.Format(time.RFC3339)}}
+		query := url.Values{"signal": {"invocations"}, "from": {end.Add(-ahead - 6*time.Hour).Format(time.RFC3339)}, "to": {end.Add(-ahead).Format(time.RFC3339)}}
 		path := api + "/api/v1/targets/" + url.PathEscape(name) + "/series?" + query.Encode()
 		if _, err := get(path, &series); err != nil {
 			t.Fatal(err)
