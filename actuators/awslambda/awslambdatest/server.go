@@ -78,6 +78,8 @@ type Call struct {
 	Input  map[string]any
 	// Status is that of the answer, 0 if there was none that counts.
 	Status int
+	// At is when the request came, by the clock of the machine.
+	At time.Time
 }
 
 // Server is the fake.
@@ -195,7 +197,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	call := Call{Op: op.name, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery}
+	call := Call{Op: op.name, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, At: time.Now()}
 	call.Input, call.Status = s.serve(w, r, op, labels)
 	s.mu.Lock()
 	defer s.mu.Unlock()
