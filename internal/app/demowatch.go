@@ -80,7 +80,7 @@ func (w *watch) sample(t time.Time) point {
 		p.HasForecast, p.Low, p.Median, p.High = true, f.Quantile(0.1, 0), f.Quantile(0.5, 0), f.Quantile(0.9, 0)
 	}
 	if in, err := d.with.Instances(name); err == nil {
-		p.Warm = in.Ready + in.Idle
+		p.Warm = in.Floor
 	}
 	// The name is one of the trace, so usages are there.
 	with, _ := d.with.Usage(name)
@@ -115,9 +115,13 @@ func (w *watch) chart(width, height int) string {
 	if len(calls) < 2 {
 		return ""
 	}
+	if !w.terminal { // without colours two lines cannot be told apart
+		return asciigraph.Plot(peaks(calls, width), asciigraph.Height(height), asciigraph.Precision(0),
+			asciigraph.Caption("invocations a minute of the busiest function")) + "\n"
+	}
 	return asciigraph.PlotMany([][]float64{peaks(ahead, width), peaks(calls, width)}, asciigraph.Height(height),
 		asciigraph.SeriesColors(asciigraph.Default, asciigraph.Green), asciigraph.Precision(0),
-		asciigraph.Caption("invocations a minute of the busiest function, and the 90 % quantile forecast a minute before")) + "\n"
+		asciigraph.Caption("invocations a minute of the busiest function, in green, and the 90 % quantile forecast a minute before")) + "\n"
 }
 
 // peaks shrinks values to at most n, each the greatest of its part.

@@ -120,13 +120,14 @@ func (s *Summary) rows() []summaryRow {
 		{"cold starts", float64(s.Without.ColdStarts), float64(s.With.ColdStarts), grouped},
 		{"share of cold starts", s.Without.ColdShare(), s.With.ColdShare(), percent},
 		{"seconds of cold start", s.Without.ColdSeconds, s.With.ColdSeconds, grouped},
-		{"idle provisioned GB-s", s.Without.ProvIdleGBs, s.With.ProvIdleGBs, grouped},
-		{"idle on-demand GB-s", s.Without.OnDemandIdleGBs, s.With.OnDemandIdleGBs, grouped},
+		{"idle GB-s in all", s.Without.IdleGBs(), s.With.IdleGBs(), grouped},
+		{"of these provisioned", s.Without.ProvIdleGBs, s.With.ProvIdleGBs, grouped},
+		{"of these on demand", s.Without.OnDemandIdleGBs, s.With.OnDemandIdleGBs, grouped},
 		{"cost", s.Without.USD, s.With.USD, dollars},
 		{"changes of the floor", float64(s.Without.Decisions), float64(s.With.Decisions), grouped},
 	}
 	if s.Setting == Customer {
-		rows[5].name = "idle on-demand GB-s (free)"
+		rows[6].name = "of these on demand (free)"
 	}
 	return rows
 }
