@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"pilotlight/actuators"
+	"pilotlight/actuators/dryrun"
 	"pilotlight/collectors"
 	"pilotlight/internal/config"
 	"pilotlight/internal/engine"
@@ -24,6 +25,12 @@ func build(cfg *config.Config, mode models.Mode, gate *engine.Gate, e env) (engi
 		out.Sources = append(out.Sources, engine.Source{Name: part.Name, Collector: c})
 	}
 	calls := actuators.NewMetrics(e.reg)
+	// Targets without an actuator can be recommended for: dry-run mode needs no platform.
+	none, err := dryrun.New("", dryrun.DefaultConfig())
+	if err != nil {
+		return engine.Parts{}, err
+	}
+	out.Actuators[""] = actuators.WithGate(none, gate.Permit)
 	for _, part := range cfg.Actuators() {
 		a, err := construct(actuatorFactories(), part, e)
 		if err != nil {

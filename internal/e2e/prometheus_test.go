@@ -135,9 +135,8 @@ collectors:
   - name: prod
     type: prometheus
     config: {url: "http://%s", preset: generic, target_id: "${function}", timeout: 2s, max_retries: 0}
-actuators: [{name: none, type: dry_run}]
 targets:
-  - {match: "*", collector: prod, actuator: none, memory_mb: 256, cold_start: 1s, lead: 1m, limits: {min_warm: 1, max_warm: 20}}
+  - {match: "*", collector: prod, memory_mb: 256, cold_start: 1s, lead: 1m, limits: {min_warm: 1, max_warm: 20}}
 `, apiAddress, filepath.Join(dir, "data"), promAddress))
 	start(t, nil, binary, "run", "--config", config)
 	api := "http://" + apiAddress

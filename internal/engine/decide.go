@@ -106,7 +106,7 @@ func explain(d *models.Decision, u *unit, sourceErr error) {
 		switch d.Reasons[i].Code { //nolint:exhaustive // the other reasons need no more words
 		case models.ReasonMissingHold, models.ReasonMissingFloor, models.ReasonMissingScaleUp:
 			if sourceErr != nil {
-				d.Reasons[i].Detail = fmt.Sprintf("collector %q: %v", u.source, sourceErr)
+				d.Reasons[i].Detail = failure(u.source, sourceErr)
 			}
 		case models.ReasonCurrentUnknown:
 			if u.observeErr != nil {

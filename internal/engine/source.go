@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -130,6 +131,15 @@ func fatal(r collectors.Result) error {
 		}
 	}
 	return nil
+}
+
+// failure puts the error of a source into words that name the source once.
+func failure(source string, err error) string {
+	name := fmt.Sprintf("collector %q", source)
+	if text := err.Error(); strings.HasPrefix(text, name) {
+		return text
+	}
+	return fmt.Sprintf("%s: %v", name, err)
 }
 
 // describe puts a problem into one line.

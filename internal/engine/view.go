@@ -24,7 +24,7 @@ func (e *Engine) publish() {
 	for _, s := range e.sources {
 		switch {
 		case s.err != nil:
-			v.sources = append(v.sources, fmt.Sprintf("collector %q: %v", s.Name, s.err))
+			v.sources = append(v.sources, failure(s.Name, s.err))
 		case s.cursor.IsZero():
 			v.sources = append(v.sources, fmt.Sprintf("collector %q has not been read yet", s.Name))
 		}
@@ -52,7 +52,7 @@ func (u *unit) publish(staleAfter time.Duration, now time.Time, sourceErr error)
 		p.status.Invocations, p.status.Duration, p.status.Concurrency = math.NaN(), math.NaN(), math.NaN()
 	}
 	if sourceErr != nil {
-		p.status.Problems = append(p.status.Problems, fmt.Sprintf("collector %q: %v", u.source, sourceErr))
+		p.status.Problems = append(p.status.Problems, failure(u.source, sourceErr))
 	}
 	if u.observeErr != nil {
 		p.status.Problems = append(p.status.Problems, u.observeErr.Error())
