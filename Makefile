@@ -33,6 +33,10 @@ test-race: ## Run the tests with the race detector, in random order
 test-prometheus: build ## Run the daemon and its collector against a real Prometheus (Debian package prometheus)
 	go test -tags realprom -count=1 ./collectors/prometheus/... ./internal/e2e/...
 
+.PHONY: test-replay
+test-replay: ## Check that decisions never look ahead and repeat byte for byte
+	go test -tags replay -count=1 ./internal/e2e/...
+
 .PHONY: test-crash
 test-crash: ## Kill the daemon 50 times in the middle of its work and count what is left
 	go test -tags crash -count=1 -timeout 20m ./internal/e2e/...

@@ -138,7 +138,7 @@ collectors:
 targets:
   - {match: "*", collector: prod, memory_mb: 256, cold_start: 1s, lead: 1m, limits: {min_warm: 1, max_warm: 20}}
 `, apiAddress, filepath.Join(dir, "data"), promAddress))
-	start(t, nil, binary, "run", "--config", config)
+	daemon := start(t, nil, binary, "run", "--config", config)
 	api := "http://" + apiAddress
 	all := func(check func(*target) error) func() error {
 		return func() error {
@@ -190,6 +190,10 @@ targets:
 		}
 		return nil
 	}))
+	daemon.stop(t)
+	if last := daemon.tail(1); !strings.Contains(last, "capacity stays as it is") {
+		t.Errorf("the daemon's last words: %s", last)
+	}
 }
 
 // compareSeries checks the samples that the API shows against the trace, minute by minute.

@@ -63,15 +63,6 @@ func (c Config) Unassisted() Config {
 	return c
 }
 
-// WarmUpMinutes returns how much of a trace of that length is left uncounted by default: two days of more than four, else nothing.
-func WarmUpMinutes(minutes int) int {
-	const day = 24 * 60
-	if minutes > 4*day {
-		return 2 * day
-	}
-	return 0
-}
-
 // Validate says what is wrong with the configuration, everything at once, or returns nil.
 func (c *Config) Validate() error {
 	var errs []error
