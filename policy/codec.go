@@ -16,7 +16,7 @@ const memoryVersion = 1
 func (m *Memory) MarshalBinary() ([]byte, error) {
 	w := writer{buf: make([]byte, 0, 1024)}
 	w.buf = append(w.buf, memoryVersion)
-	for _, v := range []float64{m.end, m.step, m.queue, m.duration, m.carry, m.spread} {
+	for _, v := range []float64{m.end, m.step, m.queue, m.duration, m.carry} {
 		w.float(v)
 	}
 	for _, v := range []int{m.bin, m.active, m.seen, m.last + 1} {
@@ -52,7 +52,7 @@ func (m *Memory) UnmarshalBinary(data []byte) error {
 	}
 	r := reader{buf: data[1:]}
 	n := NewMemory()
-	for _, v := range []*float64{&n.end, &n.step, &n.queue, &n.duration, &n.carry, &n.spread} {
+	for _, v := range []*float64{&n.end, &n.step, &n.queue, &n.duration, &n.carry} {
 		*v = r.float()
 	}
 	n.bin, n.active, n.seen, n.last = r.uint(maxBin), r.uint(maxBin), r.uint(maxBin), r.uint(maxBin)-1
@@ -81,7 +81,7 @@ func (m *Memory) UnmarshalBinary(data []byte) error {
 
 // plausible reports whether the plain numbers of a restored memory are in range.
 func (m *Memory) plausible() bool {
-	return min(m.step, m.duration, m.queue, m.spread) >= 0 && m.last < m.bin && math.Abs(m.end) <= maxBin && math.Abs(m.carry) <= 1
+	return min(m.step, m.duration, m.queue) >= 0 && m.last < m.bin && math.Abs(m.end) <= maxBin && math.Abs(m.carry) <= 1
 }
 
 // maxBin bounds the counters of a stored memory.
@@ -109,9 +109,6 @@ func (w *writer) since(t, end float64) {
 }
 
 func (w *writer) flow(f *flow, end float64) {
-	w.uint(f.thin)
-	w.uint(f.slots)
-	w.uint(f.group)
 	w.uint(len(f.busy))
 	for _, t := range f.busy {
 		w.since(t, end)
@@ -228,15 +225,11 @@ func (r *reader) since(end float64) float64 {
 }
 
 func (r *reader) flow(f *flow, end float64) {
-	f.thin, f.slots, f.group = r.uint(1<<30), r.uint(1<<30), r.uint(1<<30)
 	for range r.uint(maxBusy) {
 		f.busy.push(r.since(end))
 	}
 	for range r.uint(maxDown) {
 		f.down = append(f.down, r.since(end))
-	}
-	if (len(f.busy) > 0 || len(f.down) > 0) && (f.thin < 1 || f.slots < 1 || f.group < 1) {
-		r.bad = true
 	}
 }
 

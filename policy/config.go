@@ -112,7 +112,6 @@ func DefaultConfig() Config {
 		Selection:            SelectAuto,
 		Reactive:             ReactiveValue,
 		ReactiveWindow:       models.Duration(5 * time.Minute),
-		Stabilisation:        models.Duration(3 * time.Minute),
 		MaxStepUp:            Step{Instances: 1000, Share: 10},
 		MaxStepDown:          Step{Instances: 10, Share: 0.5},
 		MissingData:          MissingHold,

@@ -8,8 +8,9 @@ import (
 const (
 	// maxArrivals is how many invocations of one bin are simulated; of a busier bin a part stands for the whole.
 	maxArrivals = 256
-	// maxInFlight is the mean number of invocations in flight up to which each is simulated; above, one stands for several.
-	maxInFlight = 64
+	// maxInFlight is the mean number of invocations in flight up to which they are simulated; above, the law of large numbers
+	// makes the stationary queue a good enough picture, and a cheaper one.
+	maxInFlight = 128
 	// maxBusy bounds the number in flight.
 	maxBusy = 256
 )
@@ -20,11 +21,7 @@ const (
 type flow struct {
 	busy ends      // when running invocations end
 	down []float64 // when each instance was last freed, for the levels used so far
-	// thin is how many invocations one simulated one stands for.
-	thin int
-	// slots is how many simulated invocations a level runs at a time, and group how many instances a level stands for.
-	slots, group int
-	rng          rand.PCG
+	rng  rand.PCG
 }
 
 // slice is the part of a bin that is simulated, and what is measured in it.
@@ -44,8 +41,10 @@ func (m *Memory) live(start, step, n float64) int {
 		return 0
 	}
 	duration := m.meanDuration()
-	m.rethin(n / step * duration)
-	n = math.Round(n / float64(f.group))
+	if n/step*duration > maxInFlight {
+		f.forget()
+		return m.liveHot(step, n/step, duration)
+	}
 	s := slice{from: start, to: start + step, weight: 1}
 	if n > maxArrivals {
 		s.weight = n / maxArrivals
@@ -53,7 +52,8 @@ func (m *Memory) live(start, step, n float64) int {
 		n = maxArrivals
 		f.skip(start, s.from)
 	}
-	s.level = f.levels()
+	slots := m.spec.concurrency
+	s.level = f.levels(slots)
 	for i := range min(s.level, maxDown) {
 		s.since[i] = s.from
 	}
@@ -61,34 +61,28 @@ func (m *Memory) live(start, step, n float64) int {
 		m.arrive(&s, int(n), duration)
 	}
 	m.settleUntil(&s, s.to)
-	for i := range min(f.levels(), maxDown) {
+	for i := range min(f.levels(slots), maxDown) {
 		s.inUse[i] += s.to - max(s.since[i], s.from)
 	}
-	m.cost.bin(&s, f.group)
-	return s.level * f.group
+	m.cost.bin(&s)
+	return s.level
+}
+
+// liveHot charges a bin with more in flight than is simulated, and returns how many instances were in use at a time, by a
+// quantile of 99.4 %.
+func (m *Memory) liveHot(step, rate, duration float64) int {
+	mix := mixture{duration: duration}
+	mix.add(rate)
+	m.cost.stationary(&mix, m.spec.concurrency, step)
+	a := rate * duration
+	return int(min(math.Ceil((a+2.5*math.Sqrt(a))/float64(m.spec.concurrency)), maxInstances))
 }
 
 // levels is how many levels are in use.
-func (f *flow) levels() int { return (len(f.busy) + f.slots - 1) / f.slots }
+func (f *flow) levels(slots int) int { return (len(f.busy) + slots - 1) / slots }
 
 // forget drops what was running: what happened meanwhile is not known.
 func (f *flow) forget() { f.busy, f.down = f.busy[:0], f.down[:0] }
-
-// rethin chooses how many invocations one simulated one stands for.
-func (m *Memory) rethin(inFlight float64) {
-	thin := 1
-	for inFlight > float64(maxInFlight*thin) && thin < 1<<24 {
-		thin *= 2
-	}
-	f := &m.flow
-	// Changing back and forth would forget the levels each time, so it waits for a clear need.
-	if thin > f.thin || thin*4 <= f.thin {
-		f.thin = thin
-		f.forget()
-	}
-	f.slots = max((m.spec.concurrency+f.thin/2)/f.thin, 1)
-	f.group = max((f.thin+m.spec.concurrency/2)/m.spec.concurrency, 1)
-}
 
 // skip leaves a part of a busy bin out: what was running or in use shortly before goes on as if the time had not passed.
 func (f *flow) skip(from, to float64) {
@@ -130,38 +124,37 @@ func (m *Memory) arrive(s *slice, n int, mean float64) {
 
 // start lets one invocation start at t: if it needs another instance, the gap since that one was last used counts.
 func (m *Memory) start(s *slice, t float64) {
-	f := &m.flow
-	if len(f.busy)%f.slots != 0 {
+	f, slots := &m.flow, m.spec.concurrency
+	if len(f.busy)%slots != 0 {
 		return
 	}
-	level := len(f.busy) / f.slots
+	level := len(f.busy) / slots
 	s.level = max(s.level, level+1)
 	if level >= maxDown {
 		return
 	}
 	s.since[level] = t
-	weight := s.weight * float64(f.group)
 	if level >= len(f.down) {
 		f.down = append(f.down, t)
-		m.cost.use(level*f.group, level, math.Inf(1), weight)
+		m.cost.use(level, math.Inf(1), s.weight)
 		return
 	}
 	gap := t - f.down[level]
-	m.gaps.add(gap, weight)
+	m.gaps.add(gap, s.weight)
 	m.cost.fresh = false
-	if level*f.group >= m.cost.inForce(floorStrategy) {
-		m.upper.add(gap, weight)
+	if level >= m.cost.inForce(floorStrategy) {
+		m.upper.add(gap, s.weight)
 	}
-	m.cost.use(level*f.group, level, gap, weight)
+	m.cost.use(level, gap, s.weight)
 }
 
 // settleUntil lets invocations end until t.
 func (m *Memory) settleUntil(s *slice, t float64) {
-	f := &m.flow
+	f, slots := &m.flow, m.spec.concurrency
 	for len(f.busy) > 0 && f.busy[0] <= t {
 		end := f.busy.pop()
-		level := len(f.busy) / f.slots
-		if len(f.busy)%f.slots != 0 || level >= len(f.down) {
+		level := len(f.busy) / slots
+		if len(f.busy)%slots != 0 || level >= len(f.down) {
 			continue
 		}
 		f.down[level] = end

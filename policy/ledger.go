@@ -44,8 +44,8 @@ func strategyOf(i int) strategy {
 }
 
 const (
-	// ledgerMemory is after how many steps a past cost counts 1/e.
-	ledgerMemory = 4320
+	// costDecay is what a cost counts a step later: 1/e after 4320 steps, three days of minutes.
+	costDecay = 1 - 1.0/4320
 	// newcomer is the handicap, in cold starts, of every strategy but the first.
 	newcomer = 3
 	// switchGain is the share by which another strategy must be cheaper to be taken.
@@ -72,6 +72,7 @@ type ledger struct {
 	of     [numStrategies]account
 	chosen int
 	open   bool // whether the handicaps have been set
+	hot    bool // whether the newest bin had too much in flight to simulate
 	b      float64
 	free   float64
 	// dataFloor is the floor decided when there was data last; -1 before.
@@ -105,7 +106,7 @@ func (l *ledger) quiet(step float64) {
 }
 
 // bin charges the idle time of the floors in a slice of a bin.
-func (l *ledger) bin(s *slice, group int) {
+func (l *ledger) bin(s *slice) {
 	length := s.to - s.from
 	for i := range l.of {
 		floor := int(l.of[i].force)
@@ -113,16 +114,45 @@ func (l *ledger) bin(s *slice, group int) {
 			continue
 		}
 		idle := 0.0
-		levels := min((floor+group-1)/group, maxDown)
+		levels := min(floor, maxDown)
 		for _, used := range s.inUse[:levels] {
 			idle += max(length-used, 0)
 		}
-		l.of[i].cost += (idle*float64(group) + float64(max(floor-levels*group, 0))*length) * s.weight
+		l.of[i].cost += (idle + float64(floor-levels)*length) * s.weight
 	}
 }
 
-// use charges the use of an instance after a gap; level numbers it among the simulated ones.
-func (l *ledger) use(instance, level int, gap, weight float64) {
+// stationary charges a bin by what is expected of a stationary load, see rule.worth. Nothing is left to remember of it.
+func (l *ledger) stationary(mix *mixture, concurrency int, step float64) {
+	l.hot = true
+	for i := range l.of {
+		l.of[i].gone = [2]uint64{}
+	}
+	floors := newLadder(mix, concurrency)
+	for range maxFine + maxRungs {
+		past := floors.past()
+		g := floors.next()
+		if g.needs*step < 1e-9 {
+			if past {
+				break
+			}
+			continue
+		}
+		for i := range l.of {
+			a := &l.of[i]
+			below := float64(min(max(int(a.force)-g.from, 0), g.width))
+			again := math.Exp(-a.keep * g.needs / g.idle)
+			cost := l.b * g.needs * again
+			if l.free < 0 {
+				cost += g.idle * (1 - again)
+			}
+			a.cost += (below*g.idle + (float64(g.width)-below)*cost) * step
+		}
+	}
+}
+
+// use charges the use of an instance, numbered by its level, after a gap.
+func (l *ledger) use(level int, gap, weight float64) {
 	word, bit := level/64, uint64(1)<<(level%64)
 	for i := range l.of {
 		a := &l.of[i]
@@ -135,7 +165,7 @@ func (l *ledger) use(instance, level int, gap, weight float64) {
 			idle = 0
 		}
 		switch {
-		case instance < int(a.force):
+		case level < int(a.force):
 			// A floor beside an idle on-demand instance is paid twice.
 			a.cost += idle * weight
 			a.gone[word] |= bit
@@ -151,9 +181,9 @@ func (l *ledger) use(instance, level int, gap, weight float64) {
 // ask lets every strategy set its keep-alive and ask for its floor at the end of a bin, and chooses the cheapest.
 func (l *ledger) ask(m *Memory) {
 	if !m.known {
+		l.hot = false
 		return
 	}
-	decay := math.Exp(-1.0 / ledgerMemory)
 	lag := m.lag()
 	if !l.fresh {
 		l.keepAll, l.keepUpper, l.fresh = m.gaps.best(l.b, m.spec.maxKeep), m.upper.best(l.b, m.spec.maxKeep), true
@@ -162,7 +192,7 @@ func (l *ledger) ask(m *Memory) {
 	p := m.returns(lag)
 	for i := range l.of {
 		a := &l.of[i]
-		a.cost *= decay
+		a.cost *= costDecay
 		s := strategyOf(i)
 		a.keep = l.keepAll
 		switch {
@@ -184,6 +214,7 @@ func (l *ledger) ask(m *Memory) {
 		l.set(m, i, lag, want)
 	}
 	l.choose()
+	l.hot = false
 }
 
 // set keeps what a strategy asks for now; the floor in force is the least asked for during the last lead.
@@ -207,6 +238,11 @@ func (l *ledger) choose() {
 	}
 	if l.of[best].cost < (1-switchGain)*l.of[l.chosen].cost {
 		l.chosen = best
+	}
+	// While the load is too high to simulate, it is taken as stationary. A floor then looks no better than a keep-alive; but it
+	// can rise before the load does.
+	if l.hot && l.of[forecastStrategy].cost < (1+switchGain)*l.of[best].cost {
+		l.chosen = forecastStrategy
 	}
 }
 

@@ -34,7 +34,6 @@ type Memory struct {
 	queue    float64           // events that wait, at the end of the newest bin
 	duration float64           // running mean duration in seconds, 0 if unknown
 	carry    float64           // part of an invocation that was not simulated yet
-	spread   float64           // squared relative error of the recent rate beyond Poisson noise
 
 	bin    int // index of the next bin
 	active int // how many bins had invocations
@@ -107,7 +106,6 @@ func (m *Memory) take(start, step float64, b Bin) {
 		n = math.NaN()
 	}
 	m.learnDuration(b, n, step)
-	m.learnSpread(n)
 	i := m.bin % keptBins
 	m.counts[i], m.means[i] = float32(n), float32(math.NaN())
 	if usable(b.Concurrency) {
@@ -155,20 +153,6 @@ func (m *Memory) learnDuration(b Bin, n, step float64) {
 		weight = min(n/1000, 0.2)
 	}
 	m.duration += weight * (d - m.duration)
-}
-
-// learnSpread follows how much the count of a bin differs from the mean of the reactive window beyond Poisson noise.
-func (m *Memory) learnSpread(n float64) {
-	total, bins := m.recent(m.spec.window)
-	if bins == 0 || math.IsNaN(n) {
-		return
-	}
-	mean := total / float64(bins)
-	if mean < 1 {
-		return
-	}
-	excess := ((n-mean)*(n-mean) - mean*(1+1/float64(bins))) / (mean * mean)
-	m.spread = min(max(m.spread+(min(excess, 4)-m.spread)/120, 0), 1)
 }
 
 // recent returns the invocations of the bins in the newest `window` seconds and how many of these are known.

@@ -163,7 +163,6 @@ func TestPriceAddsUp(t *testing.T) {
 func TestQuantilesOfRecentLoad(t *testing.T) {
 	t.Parallel()
 	m, _ := fed(mustNew(t, nil), facts(0), 1, repeat(5, 20)...)
-	m.spread = 0
 	var mix mixture
 	if !m.recentMix(&mix) {
 		t.Fatal("no mix")
