@@ -1,4 +1,4 @@
-//go:build realprom || crash
+//go:build realprom || crash || replay
 
 package e2e
 
