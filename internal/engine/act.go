@@ -24,10 +24,11 @@ func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 		}
 		events = append(events, p.unit.closed...)
 	}
-	if len(events) > 0 {
-		if !e.append(ctx, events...) {
-			return
+	if len(events) > 0 && !e.append(ctx, events...) {
+		for _, p := range acting {
+			p.unit.withdraw(p.action)
 		}
+		return
 	}
 	for _, p := range plans {
 		if p.record != nil {
@@ -43,6 +44,15 @@ func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 		e.send(ctx, u, *acting[i].action)
 		u.refresh()
 	})
+}
+
+// withdraw keeps, for the next time the journal can be written, that an intent was not sent because the journal could not. Part
+// of what failed may be in the journal; recording it again has no effect.
+func (u *unit) withdraw(a *models.Action) {
+	u.closed = append(u.closed, models.NewActionEvent(*a), models.NewOutcomeEvent(models.Outcome{
+		Action: a.ID, Decision: a.Decision, Target: u.id, At: a.Issued, Status: models.OutcomeExpired,
+		Error: "the journal could not be written, so the action was not sent", Marks: u.marks,
+	}))
 }
 
 // append writes to the journal and remembers whether that works.

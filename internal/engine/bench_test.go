@@ -51,7 +51,7 @@ func (f *benchFleet) Collect(_ context.Context, req collectors.Request) (collect
 		counts, durations := make([]float64, n), make([]float64, n)
 		for j := range counts {
 			minute := uint64(req.Start.Add(time.Duration(j)*req.Step).Unix() / 60) //nolint:gosec // after 1970
-			rng := rand.New(rand.NewPCG(minute, uint64(i)))                          //nolint:gosec // repeatable on purpose
+			rng := rand.New(rand.NewPCG(minute, uint64(i)))                        //nolint:gosec // repeatable on purpose
 			counts[j], durations[j] = float64(int(f.rates[i]*rng.ExpFloat64())), 0.3
 		}
 		out.Targets[i].ID = id

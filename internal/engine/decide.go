@@ -174,10 +174,11 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 	return p
 }
 
-// mayAct reports whether a recommendation of that status is carried out at once.
+// mayAct reports whether a recommendation of that status is carried out at once. While the journal cannot be written nothing
+// is, because no intent would be durable.
 func (e *Engine) mayAct(status models.RecommendationStatus) bool {
 	switch {
-	case e.pause.Load().Paused:
+	case e.pause.Load().Paused, e.journalErr.Load() != nil:
 		return false
 	case e.parts.Settings.Mode == models.ModeAuto:
 		return true

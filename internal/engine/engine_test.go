@@ -74,6 +74,19 @@ func TestUnwritableJournalStopsWrites(t *testing.T) {
 	if r.platform.count() == 0 || len(r.Ready()) != 0 {
 		t.Errorf("after the journal works again: %d writes, ready says %q", r.platform.count(), r.Ready())
 	}
+	ended := map[string]int{}
+	for _, e := range r.journal.of(models.EventOutcome) {
+		ended[e.Outcome.Action]++
+	}
+	actions := r.journal.of(models.EventAction)
+	for _, e := range actions {
+		if ended[e.Action.ID] != 1 {
+			t.Errorf("action %s has %d outcomes", e.Action.ID, ended[e.Action.ID])
+		}
+	}
+	if len(actions) != r.platform.count()+1 {
+		t.Errorf("%d actions and %d writes: the one that could not be recorded must be told, and not sent", len(actions), r.platform.count())
+	}
 }
 
 func TestOutageHoldsAndRecovers(t *testing.T) {

@@ -20,6 +20,9 @@ const backfillWindow = 24 * time.Hour
 // backfillAgain is how long a source is not asked for the history of new targets again.
 const backfillAgain = time.Hour
 
+// maxRefused bounds the targets whose refusal is remembered.
+const maxRefused = 10_000
+
 // source is a collector and how far it has been read.
 type source struct {
 	Source
@@ -229,6 +232,9 @@ func (e *Engine) register(ctx context.Context, s *source, found *collectors.Targ
 	}
 	if err != nil {
 		if text := err.Error(); e.refused[found.ID] != text {
+			if len(e.refused) >= maxRefused {
+				clear(e.refused) // names come from outside: they must not fill the memory
+			}
 			e.refused[found.ID] = text
 			e.log.WarnContext(ctx, "target cannot be used", "target", string(found.ID), "err", err)
 		}

@@ -20,7 +20,8 @@ func (e *Engine) Step(ctx context.Context, now time.Time) error {
 	defer e.step.Unlock()
 	now = now.UTC()
 	if now.Before(e.last.Add(-clockSlack)) {
-		return fmt.Errorf("the clock went back from %s to %s: check the time service of this machine; capacity is held: %w",
+		return fmt.Errorf("the clock went back from %s to %s: check the time service of this machine; "+
+			"if it was ahead before, start with another storage directory; capacity is held: %w",
 			e.last.Format(time.RFC3339), now.Format(time.RFC3339), models.ErrInvalid)
 	}
 	if e.started.IsZero() {
