@@ -31,7 +31,7 @@ func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 	}
 	for _, p := range plans {
 		if p.record != nil {
-			p.unit.recorded = verdictOf(p.record)
+			p.unit.recorded, p.unit.recordedID = verdictOf(p.record), p.record.ID
 			e.metrics.decided(p.record)
 		}
 		p.unit.closed = nil

@@ -138,6 +138,8 @@ type fakeJournal struct {
 	ids    map[string]bool
 	state  map[string][]byte
 	err    error
+	// repeated counts the events that were dropped since their id was there with another content.
+	repeated int
 }
 
 var (
@@ -156,11 +158,15 @@ func (j *fakeJournal) Append(_ context.Context, events ...models.Event) error {
 		return j.err
 	}
 	for _, e := range events {
-		if !j.ids[e.ID] {
-			j.ids[e.ID] = true
-			e.Seq = uint64(len(j.events) + 1)
-			j.events = append(j.events, e)
+		if j.ids[e.ID] {
+			if !slices.ContainsFunc(j.events, func(old models.Event) bool { return old.ID == e.ID && old.Time.Equal(e.Time) }) {
+				j.repeated++
+			}
+			continue
 		}
+		j.ids[e.ID] = true
+		e.Seq = uint64(len(j.events) + 1)
+		j.events = append(j.events, e)
 	}
 	return nil
 }

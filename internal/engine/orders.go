@@ -58,7 +58,11 @@ func (e *Engine) answer(ctx context.Context, id string, a models.Approval) (mode
 	a.At, a.Target = now, u.id
 	rec := *u.latest
 	rec.By, rec.Note, rec.Status = a.By, a.Note, models.StatusRejected
-	events := []models.Event{models.NewApprovalEvent(a)}
+	var events []models.Event
+	if u.recordedID != id {
+		events = append(events, models.NewDecisionEvent(rec.Decision))
+	}
+	events = append(events, models.NewApprovalEvent(a))
 	var act models.Action
 	if a.Approved {
 		rec.Status = models.StatusApproved
