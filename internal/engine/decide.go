@@ -208,6 +208,7 @@ func (e *Engine) statusOf(u *unit, d *models.Decision, same bool) models.Recomme
 
 // intend makes the action that carries a decision out.
 func (e *Engine) intend(u *unit, d *models.Decision, now time.Time) models.Action {
+	e.reconcile(u, now) // the platform could not be read: an older intent ends in doubt
 	return models.Action{
 		ID: models.NewID("action", u.id, now, d.ID), Decision: d.ID, Target: u.id,
 		From: d.Current, To: d.Desired, Issued: now, Expires: now.Add(e.parts.Settings.ActionTTL),

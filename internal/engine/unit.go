@@ -51,9 +51,9 @@ type unit struct {
 	observeErr  error
 
 	marks models.Marks
-	// open is an intent from before the start whose outcome was never recorded.
+	// open is an intent whose outcome was never seen, often from before the start.
 	open *models.Action
-	// closed are outcomes found by reconciling, to be recorded with the next decision.
+	// closed are outcomes that are not in the journal yet, to be recorded at the next Step.
 	closed []models.Event
 	// outOfBandUntil is until when the target is left alone.
 	outOfBandUntil time.Time
