@@ -15,6 +15,7 @@ func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 	var events []models.Event
 	var acting []plan
 	for _, p := range plans {
+		events = append(events, p.unit.closed...)
 		if p.record != nil {
 			events = append(events, models.NewDecisionEvent(*p.record))
 		}
@@ -22,17 +23,18 @@ func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 			events = append(events, models.NewActionEvent(*p.action))
 			acting = append(acting, p)
 		}
-		events = append(events, p.unit.closed...)
 	}
-	if len(events) > 0 && !e.append(ctx, events...) {
-		for _, p := range acting {
-			p.unit.withdraw(p.action)
+	if len(events) > 0 {
+		if err := e.append(ctx, events...); err != nil {
+			for _, p := range acting {
+				p.unit.withdraw(p.action)
+			}
+			return
 		}
-		return
 	}
 	for _, p := range plans {
 		if p.record != nil {
-			p.unit.recorded = verdictOf(p.record)
+			p.unit.recorded, p.unit.recordedID = verdictOf(p.record), p.record.ID
 			e.metrics.decided(p.record)
 		}
 		p.unit.closed = nil
@@ -55,20 +57,33 @@ func (u *unit) withdraw(a *models.Action) {
 	}))
 }
 
+// recordTimeout bounds the writing of what must be recorded even though its caller has gone.
+const recordTimeout = 10 * time.Second
+
 // append writes to the journal and remembers whether that works.
-func (e *Engine) append(ctx context.Context, events ...models.Event) bool {
+func (e *Engine) append(ctx context.Context, events ...models.Event) error {
 	err := e.deps.Journal.Append(ctx, events...)
 	if err == nil {
 		if e.journalErr.Swap(nil) != nil {
 			e.log.InfoContext(ctx, "journal works again")
 		}
-		return true
+		return nil
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return err // the caller has gone, which says nothing about the journal
 	}
 	if e.journalErr.Swap(&err) == nil {
 		e.log.ErrorContext(ctx, "journal cannot be written; nothing is changed on any platform until it can", "err", err)
 	}
 	e.metrics.journalFailed()
-	return false
+	return err
+}
+
+// insist is append for what must be recorded even if ctx has ended.
+func (e *Engine) insist(ctx context.Context, events ...models.Event) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	return e.append(ctx, events...)
 }
 
 // send carries out an intent that is in the journal, reads back and records the outcome.
@@ -88,13 +103,20 @@ func (e *Engine) send(ctx context.Context, u *unit, a models.Action) {
 			out.Kind = actuators.KindOf(err)
 		}
 	}
-	e.readBack(ctx, u, &a, &out)
+	seen := e.readBack(ctx, u, &a, &out)
+	if !seen && out.Status == models.OutcomeFailed && (ctx.Err() != nil || out.Kind == models.KindTimeout) {
+		// It may have happened: the next look at the platform tells, in this process or in the next.
+		u.open = &a
+		return
+	}
 	if out.Status == models.OutcomeApplied {
 		u.marks = marked(u.marks, &a, now)
 	}
 	out.Marks = u.marks
 	e.conclude(u, &out)
-	e.append(ctx, models.NewOutcomeEvent(out))
+	if done := models.NewOutcomeEvent(out); e.insist(ctx, done) != nil {
+		u.closed = append(u.closed, done)
+	}
 }
 
 // statusOfError returns how an action ended that returned the error.
@@ -113,13 +135,13 @@ func statusOfError(err error) models.OutcomeStatus {
 }
 
 // readBack looks at the platform after an action. An accepted action that the platform does not show has failed; one that
-// timed out but shows was applied.
-func (e *Engine) readBack(ctx context.Context, u *unit, a *models.Action, out *models.Outcome) {
+// timed out but shows was applied. It reports whether the platform could be read.
+func (e *Engine) readBack(ctx context.Context, u *unit, a *models.Action, out *models.Outcome) bool {
 	o, err := u.actuator.Observe(ctx, u.target)
 	if err != nil {
 		// Accepted is what is known; the next Step looks again.
 		u.observed, u.observeErr = false, err
-		return
+		return false
 	}
 	u.observed, u.observation, u.observeErr, u.observedAt = true, o, nil, e.last
 	out.Observed = o.Capacity
@@ -134,6 +156,7 @@ func (e *Engine) readBack(ctx context.Context, u *unit, a *models.Action, out *m
 	case out.Status == models.OutcomeFailed && out.Kind == models.KindTimeout && shows:
 		out.Status, out.Kind, out.Error = models.OutcomeApplied, "", ""
 	}
+	return true
 }
 
 // marked returns the marks after an applied action.
@@ -177,8 +200,8 @@ func (e *Engine) conclude(u *unit, out *models.Outcome) {
 	u.recorded = verdict{}
 }
 
-// reconcile ends an intent from before the start whose outcome was never recorded, by what the platform shows. It is never
-// sent again: the next decision is made afresh.
+// reconcile ends an intent whose outcome was never seen, by what the platform shows. It is never sent again: the next decision
+// is made afresh, and waits for its own approval.
 func (e *Engine) reconcile(u *unit, now time.Time) {
 	if u.open == nil {
 		return
@@ -187,13 +210,13 @@ func (e *Engine) reconcile(u *unit, now time.Time) {
 	u.open = nil
 	out := models.Outcome{
 		Action: a.ID, Decision: a.Decision, Target: u.id, At: now, Observed: u.observation.Capacity,
-		Status: models.OutcomeUnknown, Error: "the process ended before the outcome was known, and the platform does not show it",
+		Status: models.OutcomeUnknown, Error: "the outcome was not seen, and the platform does not show it; it is decided anew",
 	}
 	if u.observation.Capacity.Satisfies(a.To) || u.observation.Pending {
 		out.Status, out.Error = models.OutcomeApplied, ""
 		u.marks = marked(u.marks, &a, a.Issued)
 	}
 	out.Marks = u.marks
-	e.metrics.acted(&out)
+	e.conclude(u, &out)
 	u.closed = append(u.closed, models.NewOutcomeEvent(out))
 }

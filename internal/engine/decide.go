@@ -151,13 +151,15 @@ func (e *Engine) observe(ctx context.Context, u *unit, now time.Time) {
 // settle turns a decision into the recommendation and, if the mode lets it, into an intent.
 func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 	v := verdictOf(&d)
-	same := u.latest != nil && u.recorded.set && u.recorded.desired == v.desired && u.recorded.current == v.current
-	if same {
-		d.ID = u.latest.Decision.ID // the same advice keeps its name, so that an operator can answer it
+	same := u.recorded.set && u.recorded.desired == v.desired && u.recorded.current == v.current
+	// The same advice keeps its name, so that an operator can answer it; the journal takes each name once.
+	known := v == u.recorded || same && d.Changes()
+	if known {
+		d.ID = u.recordedID
 	}
 	rec := &models.Recommendation{Decision: d, Status: models.StatusNone}
 	p := plan{unit: u}
-	if v != u.recorded {
+	if !known {
 		p.record = &rec.Decision
 	}
 	if d.Changes() {
@@ -167,7 +169,7 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 		}
 		if e.mayAct(rec.Status) {
 			a := e.intend(u, &d, now)
-			p.action, p.record = &a, &rec.Decision
+			p.action = &a
 		}
 	}
 	u.latest = rec
@@ -207,6 +209,7 @@ func (e *Engine) statusOf(u *unit, d *models.Decision, same bool) models.Recomme
 
 // intend makes the action that carries a decision out.
 func (e *Engine) intend(u *unit, d *models.Decision, now time.Time) models.Action {
+	e.reconcile(u, now) // the platform could not be read: an older intent ends in doubt
 	return models.Action{
 		ID: models.NewID("action", u.id, now, d.ID), Decision: d.ID, Target: u.id,
 		From: d.Current, To: d.Desired, Issued: now, Expires: now.Add(e.parts.Settings.ActionTTL),

@@ -125,8 +125,10 @@ type Engine struct {
 	started time.Time
 	last    time.Time
 
-	view  atomic.Pointer[view]
-	pause atomic.Pointer[models.PauseState]
+	view atomic.Pointer[view]
+	// orders serialises Pause and Resume, so that journal and memory agree on which came last.
+	orders sync.Mutex
+	pause  atomic.Pointer[models.PauseState]
 	// journalErr is the last error of the journal, nil when it works.
 	journalErr atomic.Pointer[error]
 }
@@ -297,7 +299,25 @@ func (r *remembered) open() *models.Action {
 func (e *Engine) Close(ctx context.Context) error {
 	e.step.Lock()
 	defer e.step.Unlock()
-	return e.saveAll(ctx)
+	return errors.Join(e.recordClosed(ctx), e.saveAll(ctx))
+}
+
+// recordClosed records the outcomes that the journal could not take before.
+func (e *Engine) recordClosed(ctx context.Context) error {
+	var events []models.Event
+	for _, u := range e.units {
+		events = append(events, u.closed...)
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	if err := e.append(ctx, events...); err != nil {
+		return err
+	}
+	for _, u := range e.units {
+		u.closed = nil
+	}
+	return nil
 }
 
 // byTarget orders units by the ID of their target.

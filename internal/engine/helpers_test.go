@@ -86,15 +86,20 @@ type fakePlatform struct {
 	deaf bool
 	// applied is called inside Apply after the effect.
 	applied func()
+	// late is the error of the next writes, after the effect.
+	late error
 }
 
 var _ actuators.Actuator = (*fakePlatform)(nil)
 
 func newPlatform() *fakePlatform { return &fakePlatform{warm: map[models.TargetID]int{}} }
 
-func (p *fakePlatform) Observe(_ context.Context, t models.Target) (models.Observation, error) {
+func (p *fakePlatform) Observe(ctx context.Context, t models.Target) (models.Observation, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := context.Cause(ctx); err != nil {
+		return models.Observation{}, err
+	}
 	if p.blind != nil {
 		return models.Observation{}, p.blind
 	}
@@ -114,7 +119,7 @@ func (p *fakePlatform) Apply(_ context.Context, t models.Target, a models.Action
 	if p.applied != nil {
 		p.applied()
 	}
-	return nil
+	return p.late
 }
 
 func (p *fakePlatform) Levers() models.Lever { return models.LeverWarm }
@@ -138,6 +143,8 @@ type fakeJournal struct {
 	ids    map[string]bool
 	state  map[string][]byte
 	err    error
+	// repeated counts the events that were dropped since their id was there with another content.
+	repeated int
 }
 
 var (
@@ -149,18 +156,25 @@ func newJournal() *fakeJournal {
 	return &fakeJournal{ids: map[string]bool{}, state: map[string][]byte{}}
 }
 
-func (j *fakeJournal) Append(_ context.Context, events ...models.Event) error {
+func (j *fakeJournal) Append(ctx context.Context, events ...models.Event) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
 	if j.err != nil {
 		return j.err
 	}
 	for _, e := range events {
-		if !j.ids[e.ID] {
-			j.ids[e.ID] = true
-			e.Seq = uint64(len(j.events) + 1)
-			j.events = append(j.events, e)
+		if j.ids[e.ID] {
+			if !slices.ContainsFunc(j.events, func(old models.Event) bool { return old.ID == e.ID && old.Time.Equal(e.Time) }) {
+				j.repeated++
+			}
+			continue
 		}
+		j.ids[e.ID] = true
+		e.Seq = uint64(len(j.events) + 1)
+		j.events = append(j.events, e)
 	}
 	return nil
 }

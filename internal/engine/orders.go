@@ -54,22 +54,32 @@ func (e *Engine) answer(ctx context.Context, id string, a models.Approval) (mode
 	if a.Approved && e.pause.Load().Paused {
 		return *u.latest, fmt.Errorf("recommendation %q: resume first: %w: %w", id, models.ErrPaused, models.ErrConflict)
 	}
+	if err := context.Cause(ctx); err != nil {
+		return *u.latest, fmt.Errorf("recommendation %q: nothing was done: %w", id, err)
+	}
+	// From here on the order is carried out, whether the caller waits for it or not.
+	ctx = context.WithoutCancel(ctx)
 	now := e.deps.Clock().UTC()
 	a.At, a.Target = now, u.id
 	rec := *u.latest
 	rec.By, rec.Note, rec.Status = a.By, a.Note, models.StatusRejected
-	events := []models.Event{models.NewApprovalEvent(a)}
+	var events []models.Event
+	if u.recordedID != id {
+		events = append(events, models.NewDecisionEvent(rec.Decision))
+	}
+	events = append(events, models.NewApprovalEvent(a))
 	var act models.Action
 	if a.Approved {
 		rec.Status = models.StatusApproved
 		act = e.intend(u, &rec.Decision, now)
-		events = append(events, models.NewActionEvent(act))
+		events = append(append(events, u.closed...), models.NewActionEvent(act))
 	}
-	if !e.append(ctx, events...) {
-		return *u.latest, fmt.Errorf("the answer could not be recorded, so nothing was done: %w", *e.journalErr.Load())
+	if err := e.insist(ctx, events...); err != nil {
+		return *u.latest, fmt.Errorf("the answer could not be recorded, so nothing was done: %w", err)
 	}
 	u.latest = &rec
 	if a.Approved {
+		u.closed = nil
 		e.send(ctx, u, act)
 	}
 	u.refresh()
@@ -100,15 +110,22 @@ func (e *Engine) Resume(ctx context.Context, by, note string) (models.PauseState
 
 // control records an order and puts it into force. A pause is in force even if it cannot be recorded.
 func (e *Engine) control(ctx context.Context, c models.Control) (models.PauseState, error) {
+	e.orders.Lock()
+	defer e.orders.Unlock()
 	c.At = e.deps.Clock().UTC()
-	recorded := e.append(ctx, models.NewControlEvent(c))
-	if recorded || c.Paused {
+	err := e.insist(ctx, models.NewControlEvent(c))
+	if err == nil || c.Paused {
 		e.setPause(models.PauseState{Paused: c.Paused, Since: c.At, By: c.By, Note: c.Note})
 	}
-	if !recorded {
-		return e.PauseState(), fmt.Errorf("the order could not be recorded: %w", *e.journalErr.Load())
+	switch {
+	case err == nil:
+		return e.PauseState(), nil
+	case c.Paused:
+		err = fmt.Errorf("writes are paused, but a restart would forget it, since it could not be recorded; pause again: %w", err)
+	default:
+		err = fmt.Errorf("the order could not be recorded, so writes are as they were; resume again: %w", err)
 	}
-	return e.PauseState(), nil
+	return e.PauseState(), err
 }
 
 // setPause puts a state into force.

@@ -51,9 +51,9 @@ type unit struct {
 	observeErr  error
 
 	marks models.Marks
-	// open is an intent from before the start whose outcome was never recorded.
+	// open is an intent whose outcome was never seen, often from before the start.
 	open *models.Action
-	// closed are outcomes found by reconciling, to be recorded with the next decision.
+	// closed are outcomes that are not in the journal yet, to be recorded at the next Step.
 	closed []models.Event
 	// outOfBandUntil is until when the target is left alone.
 	outOfBandUntil time.Time
@@ -61,8 +61,9 @@ type unit struct {
 	forecast   *models.Forecast
 	noForecast *models.Reason
 	latest     *models.Recommendation
-	// recorded is the verdict of the newest decision in the journal.
-	recorded verdict
+	// recorded is the verdict of the newest decision in the journal, and recordedID its id.
+	recorded   verdict
+	recordedID string
 	// approved is the decision an operator approved before the start and that was not acted on.
 	approved *models.Approval
 
@@ -99,7 +100,7 @@ func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assi
 	if r := e.restored[u.id]; r != nil {
 		u.marks, u.open, u.approved = r.marks, r.open(), r.approval
 		if r.decision != nil {
-			u.recorded = verdictOf(r.decision)
+			u.recorded, u.recordedID = verdictOf(r.decision), r.decision.ID
 			u.latest = &models.Recommendation{Decision: *r.decision, Status: models.StatusExpired, Note: "from before the start"}
 		}
 		delete(e.restored, u.id)
