@@ -94,7 +94,7 @@ func TestMatch(t *testing.T) {
 		"no cold start": {
 			Seen{Collector: "prod", ID: glob.ID, MemoryMB: 1}, models.Target{}, 0, false, "the time of its cold start is unknown: set targets[2].cold_start",
 		},
-		"bad id": {Seen{Collector: "prod", ID: "a\nb"}, models.Target{}, 0, false, "control or invisible character"},
+		"bad id": {Seen{Collector: "prod", ID: "a\nb"}, models.Target{}, 0, false, "control character or an invisible one"},
 		"empty":  {Seen{}, models.Target{}, 0, false, "target id is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestEntries(t *testing.T) {
 	for _, tc := range []struct{ entry, want string }{
 		{"{actuator: fake, limits: {max_warm: 1}}", "[4]: names no target: give it an id"},
 		{"{id: a, match: b, actuator: fake, limits: {max_warm: 1}}", "[4]: has both id and match"},
-		{`{id: "a\nb", actuator: fake, limits: {max_warm: 1}}`, "[4].id: target id \"a\\nb\" has a control or invisible character"},
+		{`{id: "a\nb", actuator: fake, limits: {max_warm: 1}}`, "[4].id: target id \"a\\nb\" has a control character or an invisible one"},
 		{"{id: prod/checkout-live, collector: prod, exclude: true}", `[4].id: "prod/checkout-live" is given twice, first as targets[1]`},
 		{"{match: a, actuator: fake}", "[4].limits.max_warm: is missing: mode auto spends money"},
 		{"{match: a, limits: {max_warm: 1}}", "[4].actuator: is missing: mode auto needs to know which actuator writes"},
@@ -208,7 +208,7 @@ func TestDryRunMaxWarm(t *testing.T) {
 		}
 	}
 	for _, mode := range []models.Mode{models.ModeApprove, models.ModeAuto} {
-		_, err := c.WithMode(mode)
+		_, err := loadAs(t, text, mode)
 		for _, want := range []string{"targets[1].limits.max_warm: is missing", "targets[2].limits.max_warm: is missing", "server: has no tokens, so everybody on this machine could approve"} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want %q", mode, err, want)
