@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"pilotlight/actuators"
@@ -46,6 +48,23 @@ type Config struct {
 	// Requests bounds the requests per second of this actuator. All requests to the control plane of an account and region,
 	// whoever makes them, share 15 per second.
 	Requests actuators.RateLimitConfig `yaml:"requests"`
+}
+
+// SetDirectory makes relative names of files ones below the folder of the configuration file. The slices are replaced, not
+// changed: other copies of the configuration share them.
+func (c *Config) SetDirectory(dir string) {
+	c.ConfigFiles, c.CredentialsFiles = below(dir, c.ConfigFiles), below(dir, c.CredentialsFiles)
+}
+
+// below returns the paths, relative ones below dir.
+func below(dir string, paths []string) []string {
+	out := slices.Clone(paths)
+	for i, p := range out {
+		if p != "" && !filepath.IsAbs(p) {
+			out[i] = filepath.Join(dir, p)
+		}
+	}
+	return out
 }
 
 // minReserve is the unreserved concurrency that AWS insists on.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,13 @@ type Config struct {
 
 // DefaultConfig returns the configuration with everything but Dir set.
 func DefaultConfig() Config { return Config{DefaultColdStart: models.Duration(time.Second)} }
+
+// SetDirectory makes a relative Dir one below the folder of the configuration file.
+func (c *Config) SetDirectory(dir string) {
+	if c.Dir != "" && !filepath.IsAbs(c.Dir) {
+		c.Dir = filepath.Join(dir, c.Dir)
+	}
+}
 
 // Validate says what is wrong with the configuration, everything at once, or returns nil.
 func (c *Config) Validate() error {

@@ -352,3 +352,19 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// TestSetDirectory checks that a relative folder is one below the folder of the configuration file.
+func TestSetDirectory(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ dir, want string }{
+		{"traces/small", "conf/traces/small"},
+		{"../small", "small"},
+		{"/srv/small", "/srv/small"},
+		{"", ""},
+	} {
+		cfg := Config{Dir: tc.dir}
+		if cfg.SetDirectory("conf"); cfg.Dir != tc.want {
+			t.Errorf("%q gives %q, want %q", tc.dir, cfg.Dir, tc.want)
+		}
+	}
+}

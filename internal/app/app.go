@@ -41,21 +41,18 @@ func Version(stdio IO) error {
 	return err
 }
 
-// load reads a configuration file and settles the mode.
+// load reads a configuration file; a mode other than "" takes the place of the file's.
 func load(stdio IO, path, mode string) (*config.Config, models.Mode, error) {
-	cfg, err := config.Load(path, parts(), stdio.Env)
+	if mode != "" {
+		if _, err := models.ParseMode(mode); err != nil {
+			return nil, "", fmt.Errorf("%w: --mode: %w", ErrUsage, err)
+		}
+	}
+	cfg, err := config.Load(path, models.Mode(mode), parts(), stdio.Env)
 	if err != nil {
 		return nil, "", err
 	}
-	if mode == "" {
-		return cfg, cfg.Engine().Mode, nil
-	}
-	m, err := models.ParseMode(mode)
-	if err != nil {
-		return nil, "", fmt.Errorf("%w: --mode: %w", ErrUsage, err)
-	}
-	cfg, err = cfg.WithMode(m)
-	return cfg, m, err
+	return cfg, cfg.Engine().Mode, nil
 }
 
 // Check reads a configuration file as the daemon does and says what it found.

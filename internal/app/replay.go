@@ -83,7 +83,8 @@ func kernels(stdio IO, path string) (predictor.Config, policy.Config, error) {
 	if path == "" {
 		return predictor.DefaultConfig(), policy.DefaultConfig(), nil
 	}
-	cfg, err := config.Load(path, parts(), stdio.Env)
+	// A replay writes to no platform, so it asks for nothing that only writing needs.
+	cfg, err := config.Load(path, models.ModeDryRun, parts(), stdio.Env)
 	if err != nil {
 		return predictor.Config{}, policy.Config{}, err
 	}

@@ -41,7 +41,7 @@ func (b *builder) warn(path, format string, args ...any) {
 
 // build decodes and validates a document.
 func build(doc *document, dir string, parts Parts, env Env) (*Config, error) {
-	b := &builder{doc: doc, raw: defaults(), cfg: &Config{dir: dir, env: env, parts: parts, raw: doc}}
+	b := &builder{doc: doc, raw: defaults(), cfg: &Config{dir: dir, env: env}}
 	b.value(doc.root, reflect.ValueOf(&b.raw).Elem(), "")
 	if doc.mode != "" {
 		b.raw.Engine.Mode = string(doc.mode)

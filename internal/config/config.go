@@ -61,8 +61,6 @@ type Engine struct {
 type Config struct {
 	dir        string
 	env        Env
-	parts      Parts
-	raw        *document
 	server     Server
 	storage    Storage
 	engine     Engine
@@ -117,10 +115,3 @@ func (c *Config) Redacted() string { return c.redacted }
 // Hash returns 64 hexadecimal digits that change when anything effective changes: SHA-256 of Redacted. Secrets count by the
 // name of their file or variable, not by value; comments, order of keys and the place of the file do not count.
 func (c *Config) Hash() string { return c.hash }
-
-// WithMode returns the configuration with another mode, checked again: what dry-run lets pass may not do for writing.
-func (c *Config) WithMode(mode models.Mode) (*Config, error) {
-	doc := *c.raw
-	doc.mode = mode
-	return build(&doc, c.dir, c.parts, c.env)
-}

@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -68,6 +70,16 @@ func parse(t *testing.T, text string) *Config {
 		t.Fatalf("Parse: %v\n%s", err, text)
 	}
 	return c
+}
+
+// loadAs loads a file with that text in a mode.
+func loadAs(t *testing.T, text string, mode models.Mode) (*Config, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "p.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Load(path, mode, testParts(), noEnv)
 }
 
 // wrong returns the error of a file that cannot be used.

@@ -12,18 +12,21 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"pilotlight/models"
 )
 
 // MaxSize is the largest configuration in bytes.
 const MaxSize = 10 << 20
 
-// Load reads the configuration in the file at path. The error is *Errors.
-func Load(path string, parts Parts, env Env) (*Config, error) {
+// Load reads the configuration in the file at path. A mode other than "" takes the place of the file's engine.mode, before
+// anything is checked: what a mode asks for is not asked of a file that is used in another one. The error is *Errors.
+func Load(path string, mode models.Mode, parts Parts, env Env) (*Config, error) {
 	data, err := readLimited(path)
 	if err != nil {
 		return nil, &Errors{Cause: err, Problems: []Problem{{File: path, Text: "cannot be read: " + cause(err)}}}
 	}
-	return Parse(path, data, parts, env)
+	return read(path, data, mode, parts, env)
 }
 
 // cause returns the text of the innermost error, without the path that os errors repeat.
@@ -47,6 +50,11 @@ func readLimited(path string) ([]byte, error) {
 // Parse reads a configuration from data. The name is used in messages, and relative paths inside are resolved against its
 // folder. The error is *Errors.
 func Parse(name string, data []byte, parts Parts, env Env) (*Config, error) {
+	return read(name, data, "", parts, env)
+}
+
+// read reads a configuration, to be used in a mode.
+func read(name string, data []byte, mode models.Mode, parts Parts, env Env) (*Config, error) {
 	root, err := parseYAML(data)
 	if err != nil {
 		if p, ok := errors.AsType[*syntaxError](err); ok {
@@ -57,7 +65,7 @@ func Parse(name string, data []byte, parts Parts, env Env) (*Config, error) {
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
-	return build(&document{name: name, root: root}, filepath.Dir(name), parts, env)
+	return build(&document{name: name, root: root, mode: mode}, filepath.Dir(name), parts, env)
 }
 
 // syntaxError is a document that is no usable YAML.

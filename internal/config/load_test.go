@@ -144,7 +144,7 @@ func TestTooLarge(t *testing.T) {
 	if err := os.WriteFile(path, []byte(big), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(path, testParts(), noEnv); err == nil || !strings.Contains(err.Error(), "is larger than 10 MiB") {
+	if _, err := Load(path, "", testParts(), noEnv); err == nil || !strings.Contains(err.Error(), "is larger than 10 MiB") {
 		t.Errorf("%v", err)
 	}
 }
@@ -183,10 +183,10 @@ targets:
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if _, err := Load(filepath.Join(dir, "none.yaml"), testParts(), noEnv); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "none.yaml: cannot be read: ") {
+	if _, err := Load(filepath.Join(dir, "none.yaml"), "", testParts(), noEnv); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "none.yaml: cannot be read: ") {
 		t.Errorf("missing file: %v", err)
 	}
-	if _, err := Load(dir, testParts(), noEnv); err == nil || !strings.Contains(err.Error(), "cannot be read") {
+	if _, err := Load(dir, "", testParts(), noEnv); err == nil || !strings.Contains(err.Error(), "cannot be read") {
 		t.Errorf("folder: %v", err)
 	}
 	text := replaced(t, minimal, `config: {url: "http://localhost:9090"}`,
@@ -195,7 +195,7 @@ func TestLoad(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Load(path, testParts(), nil)
+	c, err := Load(path, "", testParts(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

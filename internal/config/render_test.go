@@ -92,19 +92,28 @@ func TestRedacted(t *testing.T) {
 	}
 }
 
-func TestWithMode(t *testing.T) {
+// TestLoadMode checks that another mode takes the place of the file's before anything is checked.
+func TestLoadMode(t *testing.T) {
 	t.Parallel()
 	c := parse(t, full)
-	dry, err := c.WithMode(models.ModeDryRun)
+	dry, err := loadAs(t, full, models.ModeDryRun)
 	if err != nil || dry.Engine().Mode != models.ModeDryRun || c.Engine().Mode != models.ModeAuto || dry.Hash() == c.Hash() {
 		t.Errorf("%v", err)
 	}
-	same, err := c.WithMode(models.ModeAuto)
+	same, err := loadAs(t, full, models.ModeAuto)
 	if err != nil || same.Hash() != c.Hash() {
 		t.Errorf("the same mode changes the hash, or %v", err)
 	}
-	if _, err := c.WithMode("fast"); err == nil || !strings.Contains(err.Error(), `engine.mode: "fast" is no mode`) {
+	if _, err := loadAs(t, full, "fast"); err == nil || !strings.Contains(err.Error(), `engine.mode: "fast" is no mode`) {
 		t.Errorf("error %v", err)
+	}
+	// What only writing asks for is not asked of a file that is used for a dry run.
+	text := "engine: {mode: auto}\nserver: {open: true}\nactuators: [{name: a, type: dry_run}]" + replaced(t, minimal, ", limits: {max_warm: 10}", "")
+	if _, err := loadAs(t, text, ""); err == nil || !strings.Contains(err.Error(), "max_warm: is missing") {
+		t.Errorf("auto without a limit: %v", err)
+	}
+	if c, err := loadAs(t, text, models.ModeDryRun); err != nil || c.Engine().Mode != models.ModeDryRun {
+		t.Errorf("the same as a dry run: %v", err)
 	}
 }
 
@@ -118,7 +127,7 @@ func TestExamples(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			c, err := Load(file, lenientParts(), noEnv)
+			c, err := Load(file, "", lenientParts(), noEnv)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -208,7 +208,7 @@ func TestDryRunMaxWarm(t *testing.T) {
 		}
 	}
 	for _, mode := range []models.Mode{models.ModeApprove, models.ModeAuto} {
-		_, err := c.WithMode(mode)
+		_, err := loadAs(t, text, mode)
 		for _, want := range []string{"targets[1].limits.max_warm: is missing", "targets[2].limits.max_warm: is missing", "server: has no tokens, so everybody on this machine could approve"} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want %q", mode, err, want)
