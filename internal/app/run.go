@@ -180,7 +180,7 @@ func (d *daemon) handler(cfg *config.Config) (http.Handler, error) {
 	}
 	deps := api.Deps{
 		Fleet: d.engine, Recommendations: d.engine, Audit: d.journal, Control: d.engine, Admin: d,
-		Gatherer: prometheus.GathererFunc(d.gather), Registerer: d.reg, Logger: d.log.With("component", "api"),
+		Gatherer: prometheus.GathererFunc(d.gather), Registerer: d.reg, Logger: d.log,
 		Open: cfg.Server().Open, Now: now, Version: version.Version,
 	}
 	for _, t := range tokens {

@@ -44,18 +44,8 @@ func (e *Engine) answer(ctx context.Context, id string, a models.Approval) (mode
 	defer e.step.Unlock()
 	u.own.Lock()
 	defer u.own.Unlock()
-	if u.latest == nil || u.latest.Decision.ID != id {
-		return models.Recommendation{}, fmt.Errorf("recommendation %q was replaced by a newer one: %w", id, models.ErrExpired)
-	}
-	if u.latest.Status != models.StatusPending || e.parts.Settings.Mode != models.ModeApprove {
-		return *u.latest, fmt.Errorf("recommendation %q is %s and mode is %s: only a pending one in mode approve can be answered: %w",
-			id, u.latest.Status, e.parts.Settings.Mode, models.ErrConflict)
-	}
-	if a.Approved && e.pause.Load().Paused {
-		return *u.latest, fmt.Errorf("recommendation %q: resume first: %w: %w", id, models.ErrPaused, models.ErrConflict)
-	}
-	if err := context.Cause(ctx); err != nil {
-		return *u.latest, fmt.Errorf("recommendation %q: nothing was done: %w", id, err)
+	if err := e.answerable(ctx, u, &a); err != nil {
+		return models.Recommendation{}, err
 	}
 	// From here on the order is carried out, whether the caller waits for it or not.
 	ctx = context.WithoutCancel(ctx)
@@ -84,6 +74,24 @@ func (e *Engine) answer(ctx context.Context, id string, a models.Approval) (mode
 	}
 	u.refresh()
 	return *u.latest, nil
+}
+
+// answerable returns why an answer cannot be taken, or nil.
+func (e *Engine) answerable(ctx context.Context, u *unit, a *models.Approval) error {
+	mode := e.parts.Settings.Mode
+	switch {
+	case u.latest == nil || u.latest.Decision.ID != a.Decision:
+		return fmt.Errorf("recommendation %q was replaced by a newer one: %w", a.Decision, models.ErrExpired)
+	case u.latest.Status != models.StatusPending || mode != models.ModeApprove:
+		return fmt.Errorf("recommendation %q is %s and mode is %s: only a pending one in mode approve can be answered: %w",
+			a.Decision, u.latest.Status, mode, models.ErrConflict)
+	case a.Approved && e.pause.Load().Paused:
+		return fmt.Errorf("recommendation %q: resume first: %w: %w", a.Decision, models.ErrPaused, models.ErrConflict)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("recommendation %q: nothing was done: %w", a.Decision, err)
+	}
+	return nil
 }
 
 // holder returns the unit whose published recommendation has the id, or nil.
