@@ -15,7 +15,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build bin/pilotlight
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/pilotlight ./cmd/pilotlight
+	go build -ldflags '$(LDFLAGS)' -o bin/pilotlight ./cmd/pilotlight
 
 .PHONY: demo
 demo: build ## Run the demo; ARGS=--once ends it with the summary
