@@ -118,6 +118,7 @@ func plan(stdio app.IO) *cobra.Command {
 
 func replay(stdio app.IO) *cobra.Command {
 	o := app.ReplayOptions{Setting: "customer"}
+	var cost float64
 	cmd := &cobra.Command{
 		Use: "replay", Args: noArgs,
 		Short: "Run the engine over a recorded trace and write its decisions",
@@ -127,6 +128,9 @@ func replay(stdio app.IO) *cobra.Command {
 			if err := need(cmd, "trace", "decisions"); err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("cold-start-cost") {
+				o.ColdStartCost = &cost
+			}
 			return app.Replay(cmd.Context(), stdio, o)
 		},
 	}
@@ -135,7 +139,7 @@ func replay(stdio app.IO) *cobra.Command {
 	f.StringVar(&o.Decisions, "decisions", "", "file to write, gzipped if it ends in .gz")
 	f.DurationVar(&o.Lead, "lead", time.Minute, "time until a raised floor is ready")
 	f.StringVar(&o.Setting, "setting", o.Setting, "customer (the platform keeps idle instances for free) or provider (all warmth is paid)")
-	f.Float64Var(&o.ColdStartCost, "cold-start-cost", 0, "GB-seconds of idle memory that avoiding a second of cold start is worth (default 100)")
+	f.Float64Var(&cost, "cold-start-cost", 100, "GB-seconds of idle memory that avoiding a second of cold start is worth; takes the place of that in --config")
 	f.StringVar(&o.Config, "config", "", "take predictor and policy from this configuration file")
 	f.IntVar(&o.Workers, "workers", 0, "functions worked on at a time (default: one per core); changes no byte of the result")
 	return cmd

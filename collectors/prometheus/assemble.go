@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/prometheus/common/model"
 
@@ -39,17 +40,29 @@ func (c *Collector) assemble(s span, reads []reading) (collectors.Result, error)
 	}
 	for _, r := range reads {
 		if r.signal == models.SignalInvocations && r.err == nil && len(r.columns) == 0 {
-			return out, fmt.Errorf("no invocations from %s to %s; check preset, selector and target_id: %w", s.start,
-				s.endOf(s.n-1), models.ErrNoData)
+			return out, nothing("invocations", s, r.problems)
 		}
 	}
 	var err error
 	out.Targets, err = c.targets(s, reads)
 	if err == nil && len(out.Targets) == 0 {
-		err = fmt.Errorf("no values from %s to %s; check preset, selector and target_id: %w", s.start, s.endOf(s.n-1),
-			models.ErrNoData)
+		if len(failed) > 0 {
+			// What could be read is empty, what could not is the reason to look at.
+			return out, failed[0]
+		}
+		err = nothing("values", s, out.Problems)
 	}
 	return out, err
+}
+
+// nothing is the error of an answer without values: it names the first problem with what was there, if there is one.
+func nothing(what string, s span, problems []collectors.Problem) error {
+	why := "check preset, selector and target_id, that the server has samples of that time, and its clock and this machine's"
+	if len(problems) > 0 {
+		why = fmt.Sprintf("none of what was there could be used: %v", problems[0].Err)
+	}
+	return fmt.Errorf("no %s from %s to %s; %s: %w", what, s.start.Format(time.RFC3339), s.endOf(s.n-1).Format(time.RFC3339),
+		why, models.ErrNoData)
 }
 
 // firstFailure makes one error of the failures of all signals.

@@ -129,18 +129,19 @@ func TestQueriesAreExpanded(t *testing.T) {
 func TestValues(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	values := []float64{1, math.NaN(), math.Inf(1), math.Inf(-1), -3, 194.99675005416577, 2.5, 0}
+	values := []float64{1, math.NaN(), math.Inf(1), math.Inf(-1), -3, 194.99675005416577, 2.5, 0, 1e300, 1e12}
 	f.series["function_invocations_total"] = []fakeSeries{{labels: named("a"), value: func(at time.Time) (float64, bool) {
 		m, _ := minuteOf(at)
 		return values[int(m)], true
 	}}}
 	got := mustCollect(t, f.collector(t, nil), minutes(len(values)))
 	nan := math.NaN()
-	want := []float64{1, nan, nan, nan, nan, 195, 2.5, 0}
+	want := []float64{1, nan, nan, nan, nan, 195, 2.5, 0, nan, 1e12}
 	if diff := cmp.Diff(want, got.Targets[0].Series[models.SignalInvocations].Values(), cmpopts.EquateNaNs()); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}
-	if p := problems(got); len(p) != 1 || !strings.Contains(p[0], `invocations "a": 1 negative values became gaps`) {
+	if p := problems(got); len(p) != 2 || !strings.Contains(p[0], `invocations "a": 1 negative values became gaps`) ||
+		!strings.Contains(p[1], `invocations "a": 1 values above 1e+12 became gaps`) {
 		t.Errorf("problems %q", p)
 	}
 }
@@ -293,6 +294,44 @@ func TestNoData(t *testing.T) {
 	}
 	if got := mustCollect(t, c, minutes(2, models.SignalConcurrency, models.SignalErrors)); len(got.Targets) != 1 {
 		t.Errorf("%d targets, want 1", len(got.Targets))
+	}
+}
+
+// TestNoDataSaysWhy checks that the error of an empty answer names what was wrong with what was there.
+func TestNoDataSaysWhy(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		series []fakeSeries
+		want   string
+	}{
+		"nothing":  {nil, "check preset, selector and target_id, that the server has samples of that time, and its clock"},
+		"negative": {[]fakeSeries{{labels: named("a"), value: constant(-1)}}, "2 negative values became gaps; correct the query"},
+		"huge":     {[]fakeSeries{{labels: named("a"), value: constant(1e300)}}, "2 values above 1e+12 became gaps; correct the query"},
+		"unnamed":  {[]fakeSeries{{labels: map[string]string{"fn": "a"}, value: constant(1)}}, `has no label "function", which target_id needs`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			f.series["function_invocations_total"] = tc.series
+			for _, signals := range [][]models.Signal{{models.SignalInvocations}, {models.SignalInvocations, models.SignalErrors}} {
+				_, err := f.collector(t, nil).Collect(t.Context(), minutes(2, signals...))
+				if !errors.Is(err, models.ErrNoData) || !strings.Contains(err.Error(), tc.want) {
+					t.Errorf("error %v, want %q", err, tc.want)
+				}
+			}
+		})
+	}
+}
+
+// TestNoDataBesideAFailure checks that a failed query is the reason given where the others are empty.
+func TestNoDataBesideAFailure(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.faults = []http.HandlerFunc{reply(403, "no"), reply(403, "no")} // by POST, then by GET
+	c := f.collector(t, func(c *Config) { c.MaxParallel = 1 })
+	_, err := c.Collect(t.Context(), minutes(1, models.SignalInvocations, models.SignalErrors))
+	if err == nil || errors.Is(err, models.ErrNoData) || !strings.Contains(err.Error(), "may not query; check its permissions") {
+		t.Errorf("error %v", err)
 	}
 }
 

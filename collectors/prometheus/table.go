@@ -18,11 +18,16 @@ const (
 	kindBadID    = "the labels make no valid target id"
 	kindClash    = "several series make the same target id"
 	kindNegative = "negative values, which became gaps"
+	kindHuge     = "absurdly large values, which became gaps"
 	kindOffGrid  = "values for times that were not asked for, which were left out"
 )
 
 // maxSnap is the most by which a count is rounded to a whole number.
 const maxSnap = 0.02
+
+// maxValue is the greatest value that is believed. A trillion of anything in a step is an error in the query, such as a unit that is
+// a billion times too small, and would ask for any capacity.
+const maxValue = 1e12
 
 // table gathers the values of one signal for all targets.
 type table struct {
@@ -39,6 +44,7 @@ type column struct {
 	metric   model.Metric
 	values   []float64
 	negative int
+	huge     int
 	clash    model.Metric // another series with the same target; nil if there is none
 }
 
@@ -93,6 +99,8 @@ func (t *table) addSeries(metric model.Metric, points []model.SamplePair) {
 		case math.IsNaN(v) || math.IsInf(v, 0):
 		case v < 0:
 			col.negative++
+		case v > maxValue:
+			col.huge++
 		default:
 			col.values[i] = snap(t.signal, t.span.step, v)
 		}
@@ -150,6 +158,10 @@ func (t *table) finish() map[models.TargetID]*column {
 		if col.negative > 0 {
 			t.problems.add(kindNegative, id, fmt.Errorf("%d negative values became gaps; correct the query (a counter needs "+
 				"increase(), not delta()): %w", col.negative, models.ErrInvalid))
+		}
+		if col.huge > 0 {
+			t.problems.add(kindHuge, id, fmt.Errorf("%d values above %g became gaps; correct the query, its unit may be wrong: %w",
+				col.huge, maxValue, models.ErrInvalid))
 		}
 		if !slices.ContainsFunc(col.values, func(v float64) bool { return !math.IsNaN(v) }) {
 			delete(t.columns, id)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -53,14 +54,21 @@ const (
 // Demo shows the whole product on a recorded trace: the recorded counters in an embedded Prometheus, the real collector
 // asking it over HTTP, the real engine and journal, and a simulated platform as actuator.
 func Demo(ctx context.Context, stdio IO, o DemoOptions) error {
-	if o.Speed < 0 {
-		return fmt.Errorf("%w: --speed must not be negative", ErrUsage)
+	if !(o.Speed >= 0) || math.IsInf(o.Speed, 0) {
+		return fmt.Errorf("%w: --speed must be a number of at least 0", ErrUsage)
 	}
 	if o.Speed == 0 && !o.Once {
 		o.Speed = demoSpeed
 	}
 	d := &demonstration{options: o, stdio: stdio}
 	defer d.cleanup()
+	if o.Plot != "" {
+		var err error
+		if d.plot, err = createPlot(o.Plot); err != nil {
+			return err
+		}
+		defer d.plot.abandon()
+	}
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
@@ -97,6 +105,7 @@ type demonstration struct {
 	clock    atomic.Pointer[time.Time]
 	undo     []func() error
 	watch    *watch
+	plot     *output // nil if none is asked for
 }
 
 // cleanup ends everything the demo started, last first.
@@ -279,8 +288,8 @@ func (d *demonstration) play(ctx context.Context) error {
 	if err := d.watch.summary(); err != nil {
 		return err
 	}
-	if d.options.Plot != "" {
-		return d.watch.plot(d.options.Plot)
+	if d.plot != nil {
+		return d.watch.plot(d.plot)
 	}
 	return nil
 }

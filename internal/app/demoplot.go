@@ -1,11 +1,9 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -13,8 +11,16 @@ import (
 	"pilotlight/internal/sim"
 )
 
+// createPlot opens the file of a plot.
+func createPlot(path string) (*output, error) {
+	if ext := filepath.Ext(path); ext != ".svg" && ext != ".png" {
+		return nil, fmt.Errorf("%w: --plot %s: name a file that ends in .svg or .png", ErrUsage, path)
+	}
+	return createOutput(path)
+}
+
 // writePlot draws the busiest function into an .svg or .png file.
-func writePlot(path, name string, points []point) error {
+func writePlot(out *output, name string, points []point) error {
 	data := sim.PlotData{
 		Title: "Real traffic of the function " + name + ", and what Pilotlight made of it", Step: time.Minute,
 	}
@@ -34,23 +40,7 @@ func writePlot(path, name string, points []point) error {
 		data.ColdWith = append(data.ColdWith, float64(p.ColdWith-before.ColdWith))
 		data.ColdWithout = append(data.ColdWithout, float64(p.ColdWithout-before.ColdWithout))
 	}
-	return writeFile(path, func(w io.Writer) error {
-		return sim.WritePlot(w, strings.TrimPrefix(filepath.Ext(path), "."), data)
+	return out.finish(func(w io.Writer) error {
+		return sim.WritePlot(w, strings.TrimPrefix(filepath.Ext(out.path), "."), data)
 	})
-}
-
-// writeFile writes a file as a whole or not at all: a reader never sees half of it.
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	err = errors.Join(write(f), f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
-	}
-	return nil
 }

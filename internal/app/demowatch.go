@@ -171,8 +171,8 @@ func (w *watch) summary() error {
 }
 
 // plot draws the day of the busiest function into a file.
-func (w *watch) plot(path string) error {
-	return writePlot(path, w.demo.trace.Functions[w.busiest].Name, w.samples)
+func (w *watch) plot(out *output) error {
+	return writePlot(out, w.demo.trace.Functions[w.busiest].Name, w.samples)
 }
 
 // point is one minute of the busiest function.

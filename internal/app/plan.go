@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,6 +49,10 @@ func Plan(ctx context.Context, stdio IO, o PlanOptions) (changes bool, err error
 		return false, err
 	}
 	targets := eng.Targets()
+	if len(targets) == 0 {
+		return false, fmt.Errorf("no plan: the collectors found functions, but none that an entry of targets takes and that can be used; "+
+			"check id, match and collector of the entries: %w", models.ErrNotFound)
+	}
 	changes = slices.ContainsFunc(targets, func(t models.TargetStatus) bool { return t.Latest != nil && t.Latest.Decision.Changes() })
 	if o.Output == "json" {
 		return changes, planJSON(stdio.Out, targets)
@@ -85,28 +90,46 @@ func planJSON(w io.Writer, targets []models.TargetStatus) error {
 
 // planTable prints the decisions for people, each with its reasons below.
 func planTable(w io.Writer, targets []models.TargetStatus) error {
-	if len(targets) == 0 {
-		_, err := fmt.Fprintln(w, "No targets: the collectors found none that an entry of `targets` takes.")
+	var decided []models.Decision
+	for _, s := range targets {
+		if s.Latest != nil {
+			decided = append(decided, s.Latest.Decision)
+		}
+	}
+	rows, err := planRows(decided)
+	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var b strings.Builder
+	b.WriteString(rows[0])
 	changes := 0
-	fmt.Fprintln(t, "TARGET\tNOW\tRECOMMENDED\tIDLE $/H\tCOLD STARTS SAVED")
-	for _, s := range targets {
-		if s.Latest == nil {
-			continue
-		}
-		d := s.Latest.Decision
-		want := "hold"
+	for i, d := range decided {
 		if d.Changes() {
 			changes++
-			want = d.Desired.String()
 		}
-		fmt.Fprintf(t, "%q\t%s\t%s\t%.4f\t%.2f\n", string(s.Target.ID), d.Current, want, d.Price.USDPerHour, d.Price.ColdStartsSaved)
+		b.WriteString(rows[i+1])
 		for _, r := range d.Reasons {
-			fmt.Fprintf(t, "  - %s\t\t\t\t\n", r)
+			fmt.Fprintf(&b, "  - %s\n", r)
 		}
 	}
-	fmt.Fprintf(t, "%d of %d targets would change. Nothing was written.\n", changes, len(targets))
-	return t.Flush()
+	fmt.Fprintf(&b, "%d of %d targets would change. Nothing was written.\n", changes, len(decided))
+	_, err = io.WriteString(w, b.String())
+	return err
+}
+
+// planRows returns the lines of the table, its head first. The columns are as wide as these lines need, whatever the length
+// of the reasons between them.
+func planRows(decided []models.Decision) ([]string, error) {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "TARGET\tNOW\tRECOMMENDED\tIDLE $/H\tCOLD STARTS SAVED")
+	for _, d := range decided {
+		want := "hold"
+		if d.Changes() {
+			want = d.Desired.String()
+		}
+		fmt.Fprintf(t, "%q\t%s\t%s\t%.4f\t%.2f\n", string(d.Target), d.Current, want, d.Price.USDPerHour, d.Price.ColdStartsSaved)
+	}
+	err := t.Flush()
+	return strings.SplitAfter(b.String(), "\n"), err
 }

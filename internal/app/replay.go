@@ -21,8 +21,9 @@ import (
 type ReplayOptions struct {
 	Trace, Decisions, Setting, Config string
 	Lead                              time.Duration
-	ColdStartCost                     float64
-	Workers                           int
+	// ColdStartCost takes the place of cold_start_price of the configuration; nil leaves that.
+	ColdStartCost *float64
+	Workers       int
 }
 
 // replayMaxWarm bounds floors in a replay: nobody pays for them, so there is no reason for a lower limit.
@@ -34,20 +35,28 @@ func Replay(ctx context.Context, stdio IO, o ReplayOptions) error {
 	if err != nil {
 		return fmt.Errorf("%w: --setting: %w", ErrUsage, err)
 	}
-	if o.Lead < 0 || o.ColdStartCost < 0 || o.Workers < 0 {
-		return fmt.Errorf("%w: --lead, --cold-start-cost and --workers must not be negative", ErrUsage)
+	if o.Lead < 0 || o.Workers < 0 {
+		return fmt.Errorf("%w: --lead and --workers must not be negative", ErrUsage)
 	}
 	pred, pol, err := kernels(stdio, o.Config)
 	if err != nil {
 		return err
 	}
-	if o.ColdStartCost > 0 {
-		pol.ColdStartPrice = o.ColdStartCost
+	if o.ColdStartCost != nil {
+		pol.ColdStartPrice = *o.ColdStartCost
+		if err := pol.Validate(); err != nil {
+			return fmt.Errorf("%w: --cold-start-cost: %w", ErrUsage, err)
+		}
 	}
 	recorded, err := trace.Read(o.Trace)
 	if err != nil {
 		return err
 	}
+	out, err := createOutput(o.Decisions)
+	if err != nil {
+		return err
+	}
+	defer out.abandon()
 	rec := sim.NewRecorder(recorded, setting, nil)
 	eng, err := replayEngine(recorded, rec, pred, pol, o)
 	if err != nil {
@@ -62,7 +71,7 @@ func Replay(ctx context.Context, stdio IO, o ReplayOptions) error {
 	if err != nil {
 		return err
 	}
-	return rec.WriteFile(o.Decisions)
+	return out.finish(rec.WriteCSV)
 }
 
 // loop calls step at the end of every minute of the trace, its start and end included.

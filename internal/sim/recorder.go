@@ -2,12 +2,10 @@ package sim
 
 import (
 	"bufio"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -204,29 +202,4 @@ func appendSeconds(to []byte, d time.Duration) []byte {
 		to = append(to, strings.TrimRight(fmt.Sprintf(".%06d", micros), "0")...)
 	}
 	return to
-}
-
-// WriteFile writes the decisions to a file as WriteCSV does, compressed with gzip if the name ends with .gz. The same decisions
-// give the same bytes.
-func (r *Recorder) WriteFile(path string) (err error) {
-	f, err := os.Create(path) //nolint:gosec // the user names the file to write
-	if err != nil {
-		return fmt.Errorf("write decisions: %w", err)
-	}
-	defer func() {
-		if closeErr := f.Close(); err == nil && closeErr != nil {
-			err = fmt.Errorf("write decisions to %s: %w", path, closeErr)
-		}
-	}()
-	if !strings.HasSuffix(path, ".gz") {
-		if err := r.WriteCSV(f); err != nil {
-			return fmt.Errorf("write decisions to %s: %w", path, err)
-		}
-		return nil
-	}
-	zip := gzip.NewWriter(f)
-	if err := errors.Join(r.WriteCSV(zip), zip.Close()); err != nil {
-		return fmt.Errorf("write decisions to %s: %w", path, err)
-	}
-	return nil
 }

@@ -2,12 +2,8 @@ package sim
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -62,33 +58,6 @@ func TestRecorderWritesChanges(t *testing.T) {
 		if diff := cmp.Diff(want, plain.String()); diff != "" {
 			t.Errorf("%s: -want +got %s", setting, diff)
 		}
-		dir := t.TempDir()
-		for _, name := range []string{"d.csv", "d.csv.gz", "again.csv.gz"} {
-			if err := r.WriteFile(filepath.Join(dir, name)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		read := func(name string) []byte {
-			data, err := os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // a test's own file
-			if err != nil {
-				t.Fatal(err)
-			}
-			return data
-		}
-		if got := read("d.csv"); string(got) != want {
-			t.Errorf("the file holds %s", got)
-		}
-		zipped := read("d.csv.gz")
-		if !bytes.Equal(zipped, read("again.csv.gz")) {
-			t.Error("the same decisions give other bytes")
-		}
-		zip, err := gzip.NewReader(bytes.NewReader(zipped))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := io.ReadAll(zip); err != nil || string(got) != want {
-			t.Errorf("the compressed file holds %s, %v", got, err)
-		}
 	}
 }
 
@@ -134,8 +103,5 @@ func TestRecorderRefusesTimesOutsideTheTrace(t *testing.T) {
 		if actuators.KindOf(err) != models.KindInvalid {
 			t.Errorf("issued at %s: %v", at, err)
 		}
-	}
-	if err := r.WriteFile(filepath.Join(t.TempDir(), "no", "such", "folder.csv")); err == nil {
-		t.Error("a file in a missing folder is no error")
 	}
 }
