@@ -68,6 +68,11 @@ func TestKill(t *testing.T) {
 		r.play(round, rng)
 	}
 	r.verify()
+	for _, violation := range r.lambda.TakeViolations() {
+		if !strings.Contains(violation, "unexpected EOF") { // half a request is what a kill leaves
+			t.Errorf("against the API model of AWS Lambda: %s", violation)
+		}
+	}
 }
 
 // newCrashRig starts what surrounds the daemon.
