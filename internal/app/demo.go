@@ -49,6 +49,8 @@ const (
 	demoSpeed   = 3600
 	demoLead    = time.Minute
 	demoMaxWarm = 500
+	// demoPrice values cold starts a little more than the default, so that the demo shows fewer of them and less idle memory.
+	demoPrice = 150
 )
 
 // Demo shows the whole product on a recorded trace: the recorded counters in an embedded Prometheus, the real collector
@@ -238,7 +240,9 @@ func (d *demonstration) startEngine(ctx context.Context, dir, url string) error 
 		return err
 	}
 	d.undo = append(d.undo, j.Close)
-	p, err := policy.New(policy.DefaultConfig())
+	rule := policy.DefaultConfig()
+	rule.ColdStartPrice = demoPrice
+	p, err := policy.New(rule)
 	if err != nil {
 		return err
 	}

@@ -145,8 +145,9 @@ func (w *watch) summary() error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nA week of real traffic from %s on, %d functions, seed %d. Without: every idle instance stays for 10 minutes.\n\n",
-		d.start().Format("2006-01-02"), len(d.trace.Functions), d.options.Seed)
+	fmt.Fprintf(out, "\nA week of real traffic from %s on, %d functions, seed %d. Without: every idle instance stays for 10 minutes.\n"+
+		"A second of cold start counts as much as %d GB-seconds of idle memory (policy.cold_start_price).\n\n",
+		d.start().Format("2006-01-02"), len(d.trace.Functions), d.options.Seed, demoPrice)
 	if err := sum.WriteText(out, len(d.trace.Functions)); err != nil {
 		return err
 	}
