@@ -120,6 +120,11 @@ func TestGuards(t *testing.T) {
 			facts: func(f *Facts) { f.Target.Limits.MaxWarm = 6 },
 		},
 		{
+			name: "the upper bound is exact", counts: repeat(20, 0), have: 50, want: 6, code: models.ReasonMaxBound,
+			config: func(c *Config) { c.MaxStepDown = Step{Instances: 43} },
+			facts:  func(f *Facts) { f.Target.Limits.MaxWarm = 6 },
+		},
+		{
 			name: "a forecast raises the floor", have: 0, low: 100, want: 100, code: models.ReasonPredicted,
 			facts: func(f *Facts) { f.Forecast = steady(t, f.Now, 12000) },
 		},

@@ -241,7 +241,7 @@ func (l *ledger) choose() {
 	}
 	// While the load is too high to simulate, it is taken as stationary. A floor then looks no better than a keep-alive; but it
 	// can rise before the load does.
-	if l.hot && l.of[forecastStrategy].cost < (1+switchGain)*l.of[best].cost {
+	if l.hot && l.free < 0 && l.of[forecastStrategy].cost < (1+switchGain)*l.of[best].cost {
 		l.chosen = forecastStrategy
 	}
 }

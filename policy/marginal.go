@@ -50,7 +50,10 @@ func (r *rule) floors(mix *mixture) (up, down int) {
 	}
 	band := 1 + r.hysteresis
 	l := newLadder(mix, r.concurrency)
-	up, down = min(l.at, r.max), min(l.at, r.max)
+	if r.free < 0 {
+		// Instances below a coarse ladder are always in use, so a floor of them costs nothing.
+		up, down = min(l.at, r.max), min(l.at, r.max)
+	}
 	var netUp, netDown, bestUp, bestDown float64
 	for {
 		past := l.past()

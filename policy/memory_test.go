@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -172,6 +173,57 @@ func TestObserveOrderAndGaps(t *testing.T) {
 	}
 }
 
+// TestUnknownStepsAreNoGap checks that a time without data is not taken for a time without use.
+func TestUnknownStepsAreNoGap(t *testing.T) {
+	t.Parallel()
+	m := NewMemory()
+	m.Observe(minuteBin(0, 1, 0.1))
+	m.Observe(minuteBin(1, math.NaN(), 0.1))
+	m.Observe(minuteBin(2, 1, 0.1))
+	if n := m.hops.between(1, math.MaxInt); n != 0 {
+		t.Errorf("%v gaps", n)
+	}
+	if m.gaps != (gapHistogram{}) {
+		t.Errorf("gaps %v", m.gaps)
+	}
+}
+
+// TestBusyBinsAreSliced checks that the part of a bin that is left out does not look like a gap.
+func TestBusyBinsAreSliced(t *testing.T) {
+	t.Parallel()
+	m, _ := fed(mustNew(t, nil), facts(0), 4, repeat(200, 1000)...) // 67 in flight, a quarter of each minute simulated
+	short, long := 0.0, 0.0
+	for b, n := range m.gaps {
+		if gapLow*math.Exp(float64(b)/binsPerLog) < 5 {
+			short += float64(n)
+		} else {
+			long += float64(n)
+		}
+	}
+	if total := short + long; total < 150000 || total > 220000 {
+		t.Errorf("%v gaps of 200000 uses", total)
+	}
+	if long > 0.065*short {
+		t.Errorf("%v long and %v short gaps of a busy target", long, short)
+	}
+}
+
+// TestFloorInForce checks that a floor is in force from the lead after it was asked for until it is taken back.
+func TestFloorInForce(t *testing.T) {
+	t.Parallel()
+	m, _ := fed(mustNew(t, nil), facts(0), 1)
+	l := &m.cost
+	var got []int
+	for _, ask := range []int{3, 3, 5, 2, 0, 4, 4} {
+		m.bin++
+		l.set(m, floorStrategy, 2, ask)
+		got = append(got, l.inForce(floorStrategy))
+	}
+	if want := []int{0, 0, 3, 2, 0, 0, 0}; !slices.Equal(got, want) {
+		t.Errorf("in force %v, want %v", got, want)
+	}
+}
+
 // randomMemory is a memory with a random past.
 func randomMemory(t *rapid.T, p *Policy) *Memory {
 	m := NewMemory()
@@ -193,7 +245,7 @@ func randomMemory(t *rapid.T, p *Policy) *Memory {
 // TestRestoredMemoryGoesOn checks that a memory decides the same after being stored and restored.
 func TestRestoredMemoryGoesOn(t *testing.T) {
 	t.Parallel()
-	p := mustNew(t, nil)
+	p := mustNew(t, func(c *Config) { c.Selection, c.Stabilisation = SelectMax, models.Duration(time.Hour) })
 	rapid.Check(t, func(t *rapid.T) {
 		a := randomMemory(t, p)
 		data, err := a.MarshalBinary()
@@ -208,7 +260,7 @@ func TestRestoredMemoryGoesOn(t *testing.T) {
 		if !bytes.Equal(data, again) {
 			t.Fatal("stored again, it differs")
 		}
-		f := facts(3)
+		f := facts(30)
 		for i := range 10 {
 			bin := minuteBin(41+i, rapid.Float64Range(0, 50).Draw(t, "n"), 1)
 			a.Observe(bin)

@@ -68,16 +68,13 @@ func (m *Memory) rule() rule {
 	return r
 }
 
-// aliveInstances is how many instances are in use, or were within the keep-alive.
+// aliveInstances is how many instances were in use within the keep-alive, and so are there still.
 func (m *Memory) aliveInstances(keep float64) int {
-	f := &m.flow
-	n := 0
-	for i, t := range f.down {
-		if i < len(f.busy)/m.spec.concurrency || m.end-t <= keep {
-			n = i + 1
-		}
+	most := 0
+	for i := range m.within(keep) {
+		most = max(most, int(m.peaks[(m.bin-1-i)%keptBins]))
 	}
-	return n
+	return most
 }
 
 // reactiveFloors is what the load of the last minutes is worth.
