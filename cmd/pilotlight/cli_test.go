@@ -45,7 +45,7 @@ func TestVersion(t *testing.T) {
 // TestUsage checks that every wrong call ends with 2 and says what to do, and does nothing else.
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	config := write(t, "p.yaml", "")
+	config := configFile(t, "")
 	for _, tc := range []struct{ args, want string }{
 		{"plna", `there is no command "plna"; see pilotlight --help`},
 		{"version now", `pilotlight version takes flags only, not "now"`},
@@ -86,7 +86,7 @@ targets: [{match: "*", memory_mb: 512, cold_start: 800ms, limits: {max_warm: 10}
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	good := write(t, "p.yaml", goodConfig)
+	good := configFile(t, goodConfig)
 	pilotlight(t, "check", "--config", good).want(t, 0,
 		[]string{good + " is fine: 1 collectors, 0 actuators, 1 policies, mode dry-run, hash "},
 		[]string{"warning: " + good, "server: has no tokens"})
@@ -111,7 +111,7 @@ targets: [{match: "*", limits: {max_warm: -1}}]
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := pilotlight(t, "check", "--config", write(t, "p.yaml", "%s", tc.text))
+			r := pilotlight(t, "check", "--config", configFile(t, "%s", tc.text))
 			r.want(t, 1, nil, tc.want)
 			if strings.Contains(r.err, "hunter2") {
 				t.Error("a secret is repeated")

@@ -83,10 +83,10 @@ func (r result) want(t *testing.T, code int, out, errs []string) {
 	}
 }
 
-// write writes a file into a folder of its own and returns its path.
-func write(t *testing.T, name, format string, args ...any) string {
+// configFile writes a configuration file, p.yaml in a folder of its own, and returns its path.
+func configFile(t *testing.T, format string, args ...any) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
+	path := filepath.Join(t.TempDir(), "p.yaml")
 	if err := os.WriteFile(path, fmt.Appendf(nil, format, args...), 0o600); err != nil {
 		t.Fatal(err)
 	}

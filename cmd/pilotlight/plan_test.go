@@ -101,7 +101,7 @@ func soon() time.Time { return time.Now().Add(5 * time.Minute) }
 
 func TestPlan(t *testing.T) {
 	t.Parallel()
-	config := write(t, "p.yaml", planConfig, prometheus(t, soon(), busy(), quiet()), "")
+	config := configFile(t, planConfig, prometheus(t, soon(), busy(), quiet()), "")
 	r := pilotlight(t, "plan", "--config", config)
 	r.want(t, 2, []string{"1 of 2 targets would change. Nothing was written.\n"}, nil)
 	for _, want := range []string{
@@ -116,7 +116,7 @@ func TestPlan(t *testing.T) {
 
 func TestPlanJSON(t *testing.T) {
 	t.Parallel()
-	config := write(t, "p.yaml", planConfig, prometheus(t, soon(), busy(), quiet()), "")
+	config := configFile(t, planConfig, prometheus(t, soon(), busy(), quiet()), "")
 	r := pilotlight(t, "plan", "--config", config, "--output", "json")
 	r.want(t, 2, []string{"["}, nil)
 	var decisions []models.Decision
@@ -137,7 +137,7 @@ func TestPlanJSON(t *testing.T) {
 // TestPlanWithoutChanges checks the exit code that scripts rely on.
 func TestPlanWithoutChanges(t *testing.T) {
 	t.Parallel()
-	config := write(t, "p.yaml", planConfig, prometheus(t, soon(), quiet()), "")
+	config := configFile(t, planConfig, prometheus(t, soon(), quiet()), "")
 	pilotlight(t, "plan", "--config", config).want(t, 0, []string{"hold", "0 of 1 targets would change"}, nil)
 	pilotlight(t, "plan", "--config", config, "--output", "json").want(t, 0, []string{`"code": "unchanged"`}, nil)
 }
@@ -145,7 +145,7 @@ func TestPlanWithoutChanges(t *testing.T) {
 // TestPlanNeedsNoPermissionToWrite checks that a file for mode auto that is not complete for it yet can be planned with.
 func TestPlanNeedsNoPermissionToWrite(t *testing.T) {
 	t.Parallel()
-	config := write(t, "p.yaml", `
+	config := configFile(t, `
 engine: {lookback: 4h, mode: auto}
 collectors: [{name: prod, type: prometheus, config: {url: %q}}]
 targets: [{match: "*", memory_mb: 512, cold_start: 800ms}]
@@ -183,7 +183,7 @@ func TestPlanFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			config := write(t, "p.yaml", planConfig, prometheus(t, soon().Add(tc.until), busy(), quiet()), tc.more)
+			config := configFile(t, planConfig, prometheus(t, soon().Add(tc.until), busy(), quiet()), tc.more)
 			pilotlight(t, "plan", "--config", config).want(t, 1, nil, []string{tc.want})
 		})
 	}
@@ -199,10 +199,10 @@ func TestPlanUnreachable(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	pilotlight(t, "plan", "--config", write(t, "p.yaml", planConfig, url, "")).want(t, 1, nil, []string{
+	pilotlight(t, "plan", "--config", configFile(t, planConfig, url, "")).want(t, 1, nil, []string{
 		`pilotlight: no plan: collector "prod": `, "query " + url, "connection refused; check url and network, and that the server runs",
 	})
-	pilotlight(t, "plan", "--config", write(t, "p.yaml", planConfig, "http://no-such-host.invalid", "")).want(t, 1, nil, []string{
+	pilotlight(t, "plan", "--config", configFile(t, planConfig, "http://no-such-host.invalid", "")).want(t, 1, nil, []string{
 		"no-such-host.invalid", "check url and network",
 	})
 }
@@ -211,7 +211,7 @@ func TestPlanUnreachable(t *testing.T) {
 func TestPlanTwoCollectors(t *testing.T) {
 	t.Parallel()
 	url := prometheus(t, soon(), busy())
-	config := write(t, "p.yaml", `
+	config := configFile(t, `
 engine: {lookback: 4h}
 collectors:
   - {name: first, type: prometheus, config: {url: %[1]q}}
@@ -226,7 +226,7 @@ targets:
 // TestPlanOneCollectorFails checks that a plan is all or nothing: half of the fleet would look like all of it.
 func TestPlanOneCollectorFails(t *testing.T) {
 	t.Parallel()
-	config := write(t, "p.yaml", `
+	config := configFile(t, `
 engine: {lookback: 4h}
 collectors:
   - {name: good, type: prometheus, config: {url: %q}}
@@ -247,7 +247,7 @@ func TestPlanWithoutTargets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			config := write(t, "p.yaml", `
+			config := configFile(t, `
 engine: {lookback: 4h}
 collectors: [{name: prod, type: prometheus, config: {url: %q}}]
 targets: [%s]
