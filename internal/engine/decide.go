@@ -195,7 +195,7 @@ func (e *Engine) statusOf(u *unit, d *models.Decision, same bool) models.Recomme
 		if same && u.latest.Status == models.StatusRejected {
 			return models.StatusRejected
 		}
-		if u.approved != nil && u.approved.Decision == d.ID && u.approved.Approved {
+		if a := u.approved; a != nil && a.Decision == d.ID && d.At.Before(a.At.Add(e.parts.Settings.ActionTTL)) {
 			return models.StatusApproved
 		}
 		return models.StatusPending

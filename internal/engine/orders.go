@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"pilotlight/models"
 )
@@ -90,6 +91,21 @@ func (e *Engine) answerable(ctx context.Context, u *unit, a *models.Approval) er
 	}
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("recommendation %q: nothing was done: %w", a.Decision, err)
+	}
+	return e.valid(&u.latest.Decision)
+}
+
+// valid returns an error for a decision that no Step has confirmed lately, or under the present configuration: limits and load
+// may be others now.
+func (e *Engine) valid(d *models.Decision) error {
+	set := &e.parts.Settings
+	switch age := e.deps.Clock().Sub(d.At); {
+	case d.ConfigHash != set.ConfigHash:
+		return fmt.Errorf("recommendation %q was made before the configuration was reloaded: answer the one of the next step: %w",
+			d.ID, models.ErrExpired)
+	case age > set.Interval+set.ActionTTL:
+		return fmt.Errorf("recommendation %q is %s old and no step has confirmed it since: the log says what stops the steps: %w",
+			d.ID, age.Round(time.Second), models.ErrExpired)
 	}
 	return nil
 }

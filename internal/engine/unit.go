@@ -64,7 +64,7 @@ type unit struct {
 	// recorded is the verdict of the newest decision in the journal, and recordedID its id.
 	recorded   verdict
 	recordedID string
-	// approved is the decision an operator approved before the start and that was not acted on.
+	// approved is an approval from before the start that was not acted on.
 	approved *models.Approval
 
 	published atomic.Pointer[published]
@@ -98,14 +98,27 @@ func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assi
 		recent: newRecent(step, e.parts.Settings.Recent),
 	}
 	if r := e.restored[u.id]; r != nil {
-		u.marks, u.open, u.approved = r.marks, r.open(), r.approval
-		if r.decision != nil {
-			u.recorded, u.recordedID = verdictOf(r.decision), r.decision.ID
-			u.latest = &models.Recommendation{Decision: *r.decision, Status: models.StatusExpired, Note: "from before the start"}
-		}
+		u.recall(r)
 		delete(e.restored, u.id)
 	}
 	return u, nil
+}
+
+// recall gives a new unit what is remembered of it.
+func (u *unit) recall(r *remembered) {
+	u.marks, u.open = r.marks, r.open()
+	if r.decision == nil {
+		return
+	}
+	u.recorded, u.recordedID = verdictOf(r.decision), r.decision.ID
+	u.latest = &models.Recommendation{Decision: *r.decision, Status: models.StatusExpired, Note: "from before the start"}
+	switch a := r.approval; {
+	case a == nil || a.Decision != r.decision.ID:
+	case !a.Approved:
+		u.latest.Status, u.latest.By, u.latest.Note = models.StatusRejected, a.By, a.Note
+	case r.action == nil || r.action.Decision != a.Decision: // an approval is good for one action
+		u.approved = a
+	}
 }
 
 // feed gives the unit the steps of the window from start to end that it has not had yet. Steps without a value are missing,
