@@ -184,7 +184,7 @@ func (e *Engine) install(parts Parts) {
 	for i, s := range parts.Sources {
 		e.sources[i] = &source{Source: s}
 		if before := old[s.Name]; before != nil {
-			e.sources[i].cursor = before.cursor
+			e.sources[i].cursor, e.sources[i].waiting = before.cursor, before.waiting
 		}
 	}
 	e.deps.Gate.SetMode(parts.Settings.Mode)
@@ -212,6 +212,9 @@ func (e *Engine) Reload(parts Parts) error {
 		}
 	}
 	e.units = kept
+	for _, s := range e.sources {
+		s.waiting = slices.DeleteFunc(s.waiting, func(u *unit) bool { return e.byID[u.id] != u })
+	}
 	e.publish()
 	return nil
 }

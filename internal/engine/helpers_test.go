@@ -31,6 +31,8 @@ type fakeCollector struct {
 	loads map[models.TargetID]load
 	err   error
 	asked []collectors.Request
+	// failHistory is the error of requests for more than one step.
+	failHistory error
 	// from is the first minute there is.
 	from int
 }
@@ -49,6 +51,9 @@ func (c *fakeCollector) Collect(_ context.Context, req collectors.Request) (coll
 	c.asked = append(c.asked, req)
 	if c.err != nil {
 		return collectors.Result{}, c.err
+	}
+	if c.failHistory != nil && req.End.Sub(req.Start) > req.Step {
+		return collectors.Result{}, c.failHistory
 	}
 	var out collectors.Result
 	for id, l := range c.loads {

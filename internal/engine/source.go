@@ -31,8 +31,9 @@ type source struct {
 	// err is why the last reading failed, nil if it did not; failures counts in a row.
 	err      error
 	failures int
-	// backfilled is when history was last read for targets that had none.
+	// backfilled is when history was last read for targets that had none; waiting are those that still have none.
 	backfilled time.Time
+	waiting    []*unit
 	// result is the answer of the running Step.
 	windows  []window
 	warnings []string
@@ -63,13 +64,19 @@ func (e *Engine) collect(ctx context.Context, now, end time.Time) error {
 	}
 	for _, s := range e.sources {
 		e.account(s)
-		fresh := e.take(ctx, s, now)
+		fresh := e.take(ctx, s)
+		s.waiting = append(s.waiting, fresh...)
 		e.metrics.collected(s)
-		if len(fresh) > 0 && s.err == nil && now.Sub(s.backfilled) >= backfillAgain {
+		if len(s.waiting) > 0 && s.err == nil && now.Sub(s.backfilled) >= backfillAgain {
 			s.backfilled = now
-			if err := e.backfill(ctx, s, fresh, end); err != nil {
-				e.log.WarnContext(ctx, "history of new targets could not be read", "collector", s.Name, "err", err)
+			if err := e.backfill(ctx, s, end); err != nil {
+				e.log.WarnContext(ctx, "history of new targets could not be read", "collector", s.Name,
+					"waiting", len(s.waiting), "next_try", now.Add(backfillAgain), "err", err)
 			}
+		}
+		if n := len(s.windows); n > 0 && len(s.waiting) > 0 {
+			// Until history can be asked for, new targets start with what there is.
+			e.feedOnly(fresh, &s.windows[n-1])
 		}
 	}
 	return nil
@@ -154,7 +161,7 @@ func describe(p collectors.Problem) string {
 }
 
 // take registers the targets of the answer and feeds them; it returns the units that are new and lack history.
-func (e *Engine) take(ctx context.Context, s *source, now time.Time) []*unit {
+func (e *Engine) take(ctx context.Context, s *source) []*unit {
 	var fresh []*unit
 	for _, w := range s.windows {
 		units := make([]*unit, len(w.targets))
@@ -175,18 +182,14 @@ func (e *Engine) take(ctx context.Context, s *source, now time.Time) []*unit {
 			}
 		})
 	}
-	if len(fresh) > 0 && now.Sub(s.backfilled) < backfillAgain {
-		// History was asked for a short while ago: these start with what there is.
-		last := s.windows[len(s.windows)-1]
-		e.feedOnly(fresh, &last)
-		return nil
-	}
 	return fresh
 }
 
-// backfill reads the whole lookback and feeds only the units given.
-func (e *Engine) backfill(ctx context.Context, s *source, fresh []*unit, end time.Time) error {
+// backfill reads the whole lookback and feeds it to the units that wait for it, which begin anew. If nothing of it can be read
+// they go on waiting.
+func (e *Engine) backfill(ctx context.Context, s *source, end time.Time) error {
 	step := e.parts.Settings.Step
+	units := s.waiting
 	var failed error
 	for start := end.Add(-e.parts.Settings.Lookback).Truncate(step); start.Before(end); start = start.Add(backfillWindow) {
 		w := window{start: start, end: start.Add(backfillWindow)}
@@ -198,8 +201,12 @@ func (e *Engine) backfill(ctx context.Context, s *source, fresh []*unit, end tim
 			failed = err
 			continue // a hole in the history is better than none of it
 		}
+		if s.waiting != nil {
+			s.waiting = nil
+			e.each(len(units), func(i int) { e.reset(units[i]) })
+		}
 		w.targets = result.Targets
-		e.feedOnly(fresh, &w)
+		e.feedOnly(units, &w)
 	}
 	return failed
 }

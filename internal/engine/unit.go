@@ -221,8 +221,11 @@ func (u *unit) predict() {
 
 // reset forgets the history of a unit.
 func (e *Engine) reset(u *unit) {
+	u.own.Lock()
+	defer u.own.Unlock()
 	// New returned a predictor of this configuration before, so it does again.
 	u.predictor, _ = predictor.New(e.parts.Predictor, u.step)
 	u.memory = policy.NewMemory()
+	u.recent = newRecent(u.step, e.parts.Settings.Recent)
 	u.next, u.lastSample, u.known = time.Time{}, time.Time{}, 0
 }

@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"errors"
+	"testing"
+
+	"pilotlight/models"
+)
+
+// asleep is a load that is absent until a minute, as that of a function without instances is, and whose history is there then.
+func asleep(r **rig, until int, n float64) load {
+	return func(int) float64 {
+		if (*r).now.Before(at(until)) {
+			return -1
+		}
+		return n
+	}
+}
+
+// that history, at the latest when history may be asked for again.
+func TestHistoryOfATargetThatAppearsLater(t *testing.T) {
+	t.Parallel()
+	var r *rig
+	r = newRig(t, map[models.TargetID]load{"a": steady(300), "b": func(m int) float64 { return asleep(&r, 610, 60)(m) }})
+	r.steps(600, 670)
+	for id, most := range map[models.TargetID]int{"a": 0, "b": 0} {
+		u, _, err := r.find(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if missing := 670 - u.known; missing > most {
+			t.Errorf("%q was fed %d of 670 minutes", id, u.known)
+		}
+	}
+}
+
+// TestHistoryIsAskedForAgain fails the first request for history.
+func TestHistoryIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(300)})
+	r.collector.failHistory = errors.New("timeout")
+	r.steps(600, 605)
+	r.collector.failHistory = nil
+	r.steps(606, 670)
+	u, _, err := r.find("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.known != 670 {
+		t.Errorf("%d of 670 minutes were fed", u.known)
+	}
+}
