@@ -17,13 +17,19 @@ const unitStateVersion = 1
 
 // checkpoint saves the state of a part of the units, so that each is saved once in CheckpointEvery, and how far each source
 // was read at the oldest of these.
-func (e *Engine) checkpoint(ctx context.Context, now time.Time) {
+func (e *Engine) checkpoint(ctx context.Context) {
 	set := &e.parts.Settings
 	if set.CheckpointEvery <= 0 {
 		return
 	}
 	turns := max(int64(set.CheckpointEvery/set.Interval), 1)
-	turn := now.UnixNano() / int64(set.Interval) % turns
+	// Turns are counted and not read from the clock, else Steps that take longer than an interval skip the same units for ever.
+	turn := e.turn % turns
+	if turn == 0 {
+		for _, s := range e.sources {
+			s.mark = s.cursor
+		}
+	}
 	for _, u := range e.units {
 		if shard(u.id)%turns != turn {
 			continue
@@ -34,9 +40,13 @@ func (e *Engine) checkpoint(ctx context.Context, now time.Time) {
 			return
 		}
 	}
+	e.turn++
 	for _, s := range e.sources {
-		// Units are saved at different Steps: the oldest state is one round old.
-		if err := e.saveCursor(ctx, s, s.cursor.Add(-set.CheckpointEvery)); err != nil {
+		// Units are saved at different Steps: the oldest state is from the first of the last whole round.
+		if turn == turns-1 || s.safe.IsZero() {
+			s.safe = s.mark
+		}
+		if err := e.saveCursor(ctx, s, s.safe); err != nil {
 			e.log.WarnContext(ctx, "state could not be saved", "collector", s.Name, "err", err)
 		}
 	}
@@ -49,11 +59,19 @@ func shard(id models.TargetID) int64 {
 	return int64(h.Sum32())
 }
 
-// saveAll saves every unit and source.
+// saveAll saves every unit, and how far the sources were read if all units have been read as far.
 func (e *Engine) saveAll(ctx context.Context) error {
 	var errs []error
 	for _, u := range e.units {
-		errs = append(errs, e.saveUnit(ctx, u))
+		if err := e.saveUnit(ctx, u); err != nil {
+			errs = append(errs, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
 	}
 	for _, s := range e.sources {
 		errs = append(errs, e.saveCursor(ctx, s, s.cursor))
@@ -63,7 +81,7 @@ func (e *Engine) saveAll(ctx context.Context) error {
 
 // saveCursor saves how far a source was read.
 func (e *Engine) saveCursor(ctx context.Context, s *source, at time.Time) error {
-	if s.cursor.IsZero() {
+	if at.IsZero() {
 		return nil
 	}
 	return e.deps.State.SaveState(ctx, "cursor/"+s.Name, binary.AppendVarint(nil, at.UnixNano()))
@@ -78,6 +96,7 @@ func (e *Engine) loadCursors(ctx context.Context) {
 		}
 		if nanos, n := binary.Varint(data); n > 0 {
 			s.cursor = time.Unix(0, nanos).UTC().Truncate(e.parts.Settings.Step)
+			s.safe = s.cursor
 		}
 	}
 }

@@ -124,6 +124,8 @@ type Engine struct {
 	refused map[models.TargetID]string
 	started time.Time
 	last    time.Time
+	// turn counts the Steps that saved states since the last reload.
+	turn int64
 
 	view atomic.Pointer[view]
 	// orders serialises Pause and Resume, so that journal and memory agree on which came last.
@@ -179,12 +181,12 @@ func (e *Engine) install(parts Parts) {
 	for _, s := range e.sources {
 		old[s.Name] = s
 	}
-	e.parts = parts
+	e.parts, e.turn = parts, 0
 	e.sources = make([]*source, len(parts.Sources))
 	for i, s := range parts.Sources {
 		e.sources[i] = &source{Source: s}
 		if before := old[s.Name]; before != nil {
-			e.sources[i].cursor, e.sources[i].waiting = before.cursor, before.waiting
+			*e.sources[i] = source{Source: s, cursor: before.cursor, safe: before.safe, waiting: before.waiting}
 		}
 	}
 	e.deps.Gate.SetMode(parts.Settings.Mode)

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"errors"
+	"strconv"
 	"testing"
+	"time"
 
 	"pilotlight/models"
 )
@@ -48,5 +50,23 @@ func TestHistoryIsAskedForAgain(t *testing.T) {
 	}
 	if u.known != 670 {
 		t.Errorf("%d of 670 minutes were fed", u.known)
+	}
+}
+
+// than an interval.
+func TestEveryTargetIsSavedThoughStepsAreLate(t *testing.T) {
+	t.Parallel()
+	loads := map[models.TargetID]load{}
+	for i := range 16 {
+		loads[models.TargetID("f"+strconv.Itoa(i))] = steady(10)
+	}
+	r := newRig(t, loads, func(r *rig) { r.parts.Settings.CheckpointEvery = 4 * time.Minute })
+	for m := 60; m < 80; m += 2 {
+		r.steps(m, m)
+	}
+	for id := range loads {
+		if _, ok := r.journal.state["target/"+string(id)]; !ok {
+			t.Errorf("%q was never saved", id)
+		}
 	}
 }

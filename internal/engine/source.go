@@ -28,6 +28,8 @@ type source struct {
 	Source
 	// cursor is the end of the newest step that has been read; zero before the first success.
 	cursor time.Time
+	// mark is the cursor at the first Step of the present round of saving states, safe the one that no saved state is older than.
+	mark, safe time.Time
 	// err is why the last reading failed, nil if it did not; failures counts in a row.
 	err      error
 	failures int

@@ -43,7 +43,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("decide: %w", err)
 	}
 	e.carryOut(ctx, plans)
-	e.checkpoint(ctx, now)
+	e.checkpoint(ctx)
 	e.publish()
 	e.metrics.stepped(now, e.units)
 	return nil
