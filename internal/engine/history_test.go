@@ -2,10 +2,12 @@ package engine
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"testing"
 	"time"
 
+	"pilotlight/collectors"
 	"pilotlight/models"
 )
 
@@ -67,6 +69,25 @@ func TestEveryTargetIsSavedThoughStepsAreLate(t *testing.T) {
 	for id := range loads {
 		if _, ok := r.journal.state["target/"+string(id)]; !ok {
 			t.Errorf("%q was never saved", id)
+		}
+	}
+}
+
+// TestUnknownIsNotZeroAfterARestart restarts into an outage of the collector.
+func TestUnknownIsNotZeroAfterARestart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(300), "b": steady(0)}, func(r *rig) { r.parts.Settings.CheckpointEvery = time.Minute })
+	r.steps(60, 90)
+	for _, id := range []models.TargetID{"a", "b"} {
+		u := r.byID[id]
+		fresh, err := r.newUnit("prod", &collectors.TargetData{ID: id}, Assignment{Target: u.target, Policy: u.policy})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.loadUnit(t.Context(), fresh)
+		fresh.publish(time.Hour, at(91), nil)
+		if s := fresh.published.Load().status; fresh.known == 0 || !math.IsNaN(s.Invocations) || !math.IsNaN(s.Duration) {
+			t.Errorf("%q: after %d minutes and a restart the load is %v, its duration %v", id, fresh.known, s.Invocations, s.Duration)
 		}
 	}
 }

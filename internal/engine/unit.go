@@ -96,6 +96,7 @@ func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assi
 		target: a.Target, policy: a.Policy, actuator: actuator,
 		predictor: p, memory: policy.NewMemory(), step: step,
 		recent: newRecent(step, e.parts.Settings.Recent),
+		bin:    policy.Bin{Invocations: math.NaN(), Duration: math.NaN(), Concurrency: math.NaN()},
 	}
 	if r := e.restored[u.id]; r != nil {
 		u.recall(r)

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -47,9 +46,6 @@ func (u *unit) publish(staleAfter time.Duration, now time.Time, sourceErr error)
 		Target: u.target, Data: u.state(now, sourceErr == nil, staleAfter), LastSample: u.lastSample,
 		Invocations: u.bin.Invocations, Duration: u.bin.Duration, Concurrency: u.bin.Concurrency,
 		Observation: u.observation, Observed: u.observed, Latest: u.latest,
-	}
-	if u.known == 0 {
-		p.status.Invocations, p.status.Duration, p.status.Concurrency = math.NaN(), math.NaN(), math.NaN()
 	}
 	if sourceErr != nil {
 		p.status.Problems = append(p.status.Problems, failure(u.source, sourceErr))
