@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -211,6 +212,7 @@ func (e *Engine) Reload(parts Parts) error {
 			kept = append(kept, u)
 		} else {
 			delete(e.byID, u.id)
+			e.restored[u.id] = &remembered{marks: u.marks, action: u.open, closed: u.closed}
 		}
 	}
 	e.units = kept
@@ -240,13 +242,14 @@ func (e *Engine) reassign(u *unit) bool {
 	return true
 }
 
-// remembered is what the journal knows about a target from before the start.
+// remembered is what is known about a target from before the start, or before a reload that let it go.
 type remembered struct {
 	marks    models.Marks
 	action   *models.Action
 	outcome  string // the action that the newest outcome belongs to
 	decision *models.Decision
 	approval *models.Approval
+	closed   []models.Event // see unit
 }
 
 // Restore reads the journal. Call it once before the first Step.
@@ -312,6 +315,9 @@ func (e *Engine) recordClosed(ctx context.Context) error {
 	var events []models.Event
 	for _, u := range e.units {
 		events = append(events, u.closed...)
+	}
+	for _, id := range slices.Sorted(maps.Keys(e.restored)) {
+		events = append(events, e.restored[id].closed...)
 	}
 	if len(events) == 0 {
 		return nil

@@ -91,3 +91,23 @@ func TestUnknownIsNotZeroAfterARestart(t *testing.T) {
 		}
 	}
 }
+
+// TestReloadKeepsMarks removes a target by a reload and brings it back: cooldowns and what was set must be known still.
+func TestReloadKeepsMarks(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(300)})
+	r.steps(60, 90)
+	before := r.byID["a"].marks
+	without := r.parts
+	without.Sources = nil
+	if err := r.Reload(without); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Reload(r.parts); err != nil {
+		t.Fatal(err)
+	}
+	r.steps(91, 91)
+	if got := r.byID["a"].marks; before.Set.Levers() == 0 || got != before {
+		t.Errorf("marks %+v became %+v", before, got)
+	}
+}

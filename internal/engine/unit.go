@@ -107,7 +107,7 @@ func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assi
 
 // recall gives a new unit what is remembered of it.
 func (u *unit) recall(r *remembered) {
-	u.marks, u.open = r.marks, r.open()
+	u.marks, u.open, u.closed = r.marks, r.open(), r.closed
 	if r.decision == nil {
 		return
 	}
