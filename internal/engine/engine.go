@@ -190,6 +190,11 @@ func (e *Engine) install(parts Parts) {
 			*e.sources[i] = source{Source: s, cursor: before.cursor, safe: before.safe, waiting: before.waiting}
 		}
 	}
+	for name := range old {
+		if !slices.ContainsFunc(e.sources, func(s *source) bool { return s.Name == name }) {
+			e.metrics.forget(name)
+		}
+	}
 	e.deps.Gate.SetMode(parts.Settings.Mode)
 }
 

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"pilotlight/collectors"
 	"pilotlight/models"
 )
@@ -21,6 +24,7 @@ func asleep(r **rig, until int, n float64) load {
 	}
 }
 
+// TestHistoryOfATargetThatAppearsLater lets a function with a long history appear ten minutes after the start: it must be given
 // that history, at the latest when history may be asked for again.
 func TestHistoryOfATargetThatAppearsLater(t *testing.T) {
 	t.Parallel()
@@ -55,6 +59,7 @@ func TestHistoryIsAskedForAgain(t *testing.T) {
 	}
 }
 
+// TestEveryTargetIsSavedThoughStepsAreLate steps at every second interval only, as a process does whose steps take longer
 // than an interval.
 func TestEveryTargetIsSavedThoughStepsAreLate(t *testing.T) {
 	t.Parallel()
@@ -109,5 +114,26 @@ func TestReloadKeepsMarks(t *testing.T) {
 	r.steps(91, 91)
 	if got := r.byID["a"].marks; before.Set.Levers() == 0 || got != before {
 		t.Errorf("marks %+v became %+v", before, got)
+	}
+}
+
+// TestReloadForgetsMetricsOfCollectors must not leave a collector that is gone as one that is down.
+func TestReloadForgetsMetricsOfCollectors(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(300)})
+	r.metrics = newMetrics(prometheus.NewRegistry())
+	r.collector.fail(errors.New("down"))
+	r.steps(60, 61)
+	if n := testutil.CollectAndCount(r.metrics.up); n != 1 {
+		t.Fatalf("%d series of one collector", n)
+	}
+	without := r.parts
+	without.Sources = nil
+	if err := r.Reload(without); err != nil {
+		t.Fatal(err)
+	}
+	r.steps(62, 62)
+	if n := testutil.CollectAndCount(r.metrics.up) + testutil.CollectAndCount(r.metrics.cursor); n != 0 {
+		t.Errorf("%d series of a collector that is gone", n)
 	}
 }

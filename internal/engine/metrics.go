@@ -74,6 +74,12 @@ func (m *metrics) collected(s *source) {
 	}
 }
 
+// forget removes the series of a source that is gone, else it would count as down for ever.
+func (m *metrics) forget(source string) {
+	m.up.DeleteLabelValues(source)
+	m.cursor.DeleteLabelValues(source)
+}
+
 // decided counts a decision that was recorded.
 func (m *metrics) decided(d *models.Decision) {
 	change := "no"
