@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -72,6 +73,8 @@ type daemon struct {
 	engine  *engine.Engine
 	reload  sync.Mutex
 	current atomic.Pointer[config.Config]
+	// tokens are those that the API takes until the process ends.
+	tokens  []config.Token
 	metrics *reloadMetrics
 	// built holds the metrics of collectors and actuators; a reload replaces it as a whole.
 	built atomic.Pointer[prometheus.Registry]
@@ -183,6 +186,7 @@ func (d *daemon) handler(cfg *config.Config) (http.Handler, error) {
 		Gatherer: prometheus.GathererFunc(d.gather), Registerer: d.reg, Logger: d.log,
 		Open: cfg.Server().Open, Now: now, Version: version.Version,
 	}
+	d.tokens = tokens
 	for _, t := range tokens {
 		deps.Tokens = append(deps.Tokens, api.Token{Name: t.Name, Role: api.Role(t.Role), Secret: t.Secret})
 	}
@@ -213,6 +217,9 @@ func (d *daemon) Reload(ctx context.Context) (string, error) {
 	if err == nil {
 		err = restartNeeded(d.current.Load(), cfg)
 	}
+	if err == nil {
+		err = d.sameTokens(cfg)
+	}
 	reg := prometheus.NewRegistry()
 	var built engine.Parts
 	if err == nil {
@@ -231,6 +238,19 @@ func (d *daemon) Reload(ctx context.Context) (string, error) {
 	d.metrics.loaded(now(), cfg.Hash())
 	d.log.InfoContext(ctx, "configuration reloaded", "config_hash", cfg.Hash(), "mode", string(mode))
 	return cfg.Hash(), nil
+}
+
+// sameTokens refuses to reload other tokens: the API would go on to take the old ones.
+func (d *daemon) sameTokens(cfg *config.Config) error {
+	tokens, err := cfg.Tokens()
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(tokens, d.tokens) {
+		return fmt.Errorf("server.tokens or their secrets cannot change while the daemon runs, and the old ones are still taken: "+
+			"restart it: %w", models.ErrConflict)
+	}
+	return nil
 }
 
 // restartNeeded refuses a change that only a restart can carry out.
