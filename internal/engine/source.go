@@ -111,6 +111,10 @@ func (e *Engine) read(ctx context.Context, s *source, end time.Time) error {
 	} else if start.Before(oldest) {
 		start = oldest
 	}
+	if known := slices.ContainsFunc(e.units, func(u *unit) bool { return u.source == s.Name }); !known && !start.Before(end) {
+		// Just after a restart there is nothing new to read, but its targets must be known: ask for the last step again.
+		start = end.Add(-step)
+	}
 	for start.Before(end) {
 		stop := start.Add(backfillWindow)
 		if stop.After(end) {
