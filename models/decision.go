@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
+	"strconv"
 	"time"
 )
 
@@ -32,10 +33,16 @@ func ParseMode(name string) (Mode, error) {
 
 // NewID returns an id that depends on its parts only, so that a replay makes the same ids: 32 hexadecimal digits.
 func NewID(kind string, target TargetID, at time.Time, extra string) string {
+	// Every decision has one, so the parts are put together without fmt and, but for long ones, without memory.
+	parts := make([]byte, 0, 256)
+	parts = append(append(parts, kind...), 0)
+	parts = append(append(parts, target...), 0)
+	parts = append(strconv.AppendInt(parts, at.UnixNano(), 10), 0)
+	parts = append(parts, extra...)
 	h := fnv.New128a()
-	// A hash never returns an error.
-	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%d\x00%s", kind, target, at.UnixNano(), extra)
-	return hex.EncodeToString(h.Sum(nil))
+	_, _ = h.Write(parts) // a hash never returns an error
+	var sum [16]byte
+	return hex.EncodeToString(h.Sum(sum[:0]))
 }
 
 // Price is what a decision costs and saves, as far as it is known. Rates are for the capacity held, not differences.

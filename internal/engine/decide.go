@@ -72,7 +72,7 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 // decide asks the policy.
 func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision {
 	set := &e.parts.Settings
-	facts := policy.Facts{
+	u.facts = policy.Facts{
 		Now: now, Target: &u.target, Mode: set.Mode, ConfigHash: set.ConfigHash,
 		DurationP50: u.meta.DurationP50, DurationP99: u.meta.DurationP99,
 		Current: u.observation.Capacity, CurrentKnown: u.observed, Pending: u.observation.Pending,
@@ -90,7 +90,7 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 		u.rival = ""
 		return e.hold(u, now, reason)
 	}
-	d := u.policy.Decide(&facts, u.memory)
+	d := u.policy.Decide(&u.facts, u.memory)
 	if got := actuators.Reach(u.actuator, d.Current, d.Desired); d.Desired.Levers() != 0 && got != d.Desired {
 		reason := models.Because(models.ReasonPlatform)
 		reason.Detail = fmt.Sprintf("asked for %s, it will show %s", d.Desired, got)

@@ -243,7 +243,7 @@ func (e *Engine) reassign(u *unit) bool {
 		return false
 	}
 	u.target, u.policy, u.actuator = a.Target, a.Policy, actuator
-	u.observedAt = time.Time{}
+	u.observedAt, u.prepared = time.Time{}, false
 	return true
 }
 

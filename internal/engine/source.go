@@ -80,6 +80,7 @@ func (e *Engine) collect(ctx context.Context, now, end time.Time) error {
 			// Until history can be asked for, new targets start with what there is.
 			e.feedOnly(fresh, &s.windows[n-1])
 		}
+		s.windows = nil // after an outage it holds a day of all targets, which must not wait for the next Step
 	}
 	return nil
 }

@@ -32,7 +32,11 @@ type unit struct {
 
 	predictor *predictor.Predictor
 	memory    *policy.Memory
-	step      time.Duration
+	// prepared says that the memory knows the target as it is now; it is to be unset when that changes.
+	prepared bool
+	// facts are those of the decision being made, kept here because a Step makes one for every target.
+	facts policy.Facts
+	step  time.Duration
 	// next is the start of the step to be fed next; zero before the first.
 	next time.Time
 	// lastSample is the end of the newest step with a value.
@@ -127,10 +131,12 @@ func (u *unit) recall(r *remembered) {
 func (u *unit) feed(data *collectors.TargetData, start, end time.Time) {
 	u.own.Lock()
 	defer u.own.Unlock()
-	if data.Meta != (collectors.Meta{}) {
-		u.meta = data.Meta
+	if data.Meta != (collectors.Meta{}) && data.Meta != u.meta {
+		u.meta, u.prepared = data.Meta, false
 	}
-	u.prepare()
+	if !u.prepared {
+		u.prepare()
+	}
 	load := data.Series[models.SignalInvocations]
 	if u.next.IsZero() {
 		first := 0
@@ -159,6 +165,7 @@ func (u *unit) prepare() {
 	u.policy.Prepare(&policy.Facts{
 		Target: &u.target, Levers: u.actuator.Levers(), DurationP50: u.meta.DurationP50, DurationP99: u.meta.DurationP99,
 	}, u.memory)
+	u.prepared = true
 }
 
 // skip feeds missing steps up to the time.
@@ -226,7 +233,7 @@ func (e *Engine) reset(u *unit) {
 	defer u.own.Unlock()
 	// New returned a predictor of this configuration before, so it does again.
 	u.predictor, _ = predictor.New(e.parts.Predictor, u.step)
-	u.memory = policy.NewMemory()
+	u.memory, u.prepared = policy.NewMemory(), false
 	u.recent = newRecent(u.step, e.parts.Settings.Recent)
 	u.next, u.lastSample, u.known = time.Time{}, time.Time{}, 0
 }
