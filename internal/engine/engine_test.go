@@ -140,6 +140,20 @@ func TestGapsAreNotZero(t *testing.T) {
 	}
 }
 
+// TestPanicWhileFeedingStaysWithItsTarget breaks the memory of one target: it begins anew, and the others go on.
+func TestPanicWhileFeedingStaysWithItsTarget(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(300), "b": steady(300)})
+	r.steps(60, 61)
+	r.byID["a"].memory = nil
+	r.steps(62, 80)
+	for _, id := range []models.TargetID{"a", "b"} {
+		if s, err := r.Target(id); err != nil || s.Data != models.DataFresh || r.platform.warm[id] == 0 {
+			t.Errorf("%s after the failure: data %s, floor %d, %v", id, s.Data, r.platform.warm[id], err)
+		}
+	}
+}
+
 func TestClockThatGoesBackIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, map[models.TargetID]load{"a": steady(10)})

@@ -185,7 +185,7 @@ func (e *Engine) take(ctx context.Context, s *source) []*unit {
 		}
 		e.each(len(units), func(i int) {
 			if u := units[i]; u != nil && !skip[u] {
-				u.feed(&w.targets[i], w.start, w.end)
+				e.feed(u, &w.targets[i], w)
 			}
 		})
 	}
@@ -226,9 +226,20 @@ func (e *Engine) feedOnly(units []*unit, w *window) {
 			return byID(d.ID, id)
 		})
 		if ok {
-			u.feed(&w.targets[at], w.start, w.end)
+			e.feed(u, &w.targets[at], *w)
 		}
 	})
+}
+
+// feed feeds the window to a unit. A failure inside costs the unit its history, and nobody else anything.
+func (e *Engine) feed(u *unit, data *collectors.TargetData, w window) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.log.Error("samples could not be taken; the target begins anew", "target", string(u.id), "panic", fmt.Sprint(r))
+			e.reset(u)
+		}
+	}()
+	u.feed(data, w.start, w.end)
 }
 
 // register returns the unit of a found target, making it if configuration takes the target; nil if it does not.
