@@ -1,0 +1,166 @@
+// Package ensemble forecasts one series from its whole history: it runs many forecasters through the series once, asks each of
+// them at rolling origins what would come, weighs them by what then came, near and far ahead separately, and makes quantiles from
+// what was missed by. It is the slow, thorough one of the two speeds; predictor.Predictor is the other.
+package ensemble
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"pilotlight/models"
+	"pilotlight/predictor"
+)
+
+// The bounds of what Forecast accepts.
+const (
+	maxHorizon = 10080
+	maxLevels  = 99
+	maxPeriods = 4
+)
+
+// Options say what to forecast, and what is known about the series beside its values.
+type Options struct {
+	// Horizon is how many steps to forecast.
+	Horizon int
+	// Levels are the quantile levels, increasing, inside (0, 1).
+	Levels []float64
+	// Step is the length of a step; 0 is unknown.
+	Step time.Duration
+	// Periods are the lengths of the seasons in steps; nil lets them be detected, an empty slice says that there are none.
+	Periods []int
+	// Models are names from predictor.Models; nil takes those that suit the series.
+	Models []string
+}
+
+// Result is the forecast of one series.
+type Result struct {
+	// Mean[h] is the point forecast h+1 steps ahead, chosen for its absolute error; Quantiles[l][h] is the quantile of level l,
+	// not decreasing in l. All are finite, and not negative unless the series is.
+	Mean      []float64
+	Quantiles [][]float64
+	Explanation
+}
+
+// Explanation says how a forecast came about.
+type Explanation struct {
+	// Periods are the seasons used, in steps.
+	Periods []int `json:"periods"`
+	// Windows is how many past forecasts were scored.
+	Windows int `json:"windows"`
+	// Buckets are the horizons, in steps ahead, at which the weights change: bucket b ends at Buckets[b].
+	Buckets []int `json:"buckets"`
+	// Members are the forecasters, those with most weight first.
+	Members []MemberReport `json:"members"`
+	// Skill compares the forecast with seasonal naive and persistence on the past windows.
+	Skill models.Skill `json:"skill"`
+	// Notes say in words what a reader must know, such as that the history was too short to choose.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// MemberReport is one forecaster's share in a forecast.
+type MemberReport struct {
+	Name string `json:"name"`
+	// MAE is its mean absolute error over the past windows, in the unit of the series.
+	MAE float64 `json:"mae"`
+	// Weights are its shares in the point forecast, one for each bucket.
+	Weights []float64 `json:"weights"`
+}
+
+// Validate says all that is wrong with the options, or returns nil.
+func (o *Options) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf(format+": %w", append(args, models.ErrInvalid)...))
+	}
+	if o.Horizon < 1 || o.Horizon > maxHorizon {
+		bad("horizon %d is not in [1, %d] steps", o.Horizon, maxHorizon)
+	}
+	if len(o.Levels) == 0 || len(o.Levels) > maxLevels {
+		bad("%d quantile levels; give 1 to %d, such as 0.1, 0.5, 0.9", len(o.Levels), maxLevels)
+	}
+	if !increasing(o.Levels) {
+		bad("quantile levels %v do not increase inside (0, 1)", o.Levels)
+	}
+	if len(o.Periods) > maxPeriods {
+		bad("%d periods; keep the %d strongest", len(o.Periods), maxPeriods)
+	}
+	for _, p := range o.Periods {
+		if p < 2 || p > predictor.MaxPeriod {
+			bad("period %d is not in [2, %d] steps", p, predictor.MaxPeriod)
+		}
+	}
+	if o.Step < 0 {
+		bad("step %s is negative", o.Step)
+	}
+	return errors.Join(errs...)
+}
+
+// increasing reports whether quantile levels are in order and inside (0, 1).
+func increasing(levels []float64) bool {
+	last := 0.0
+	for _, l := range levels {
+		if !(l > last && l < 1) {
+			return false
+		}
+		last = l
+	}
+	return true
+}
+
+// Forecast forecasts the steps after y, whose values are in time order, NaN where one is missing. It returns models.ErrInvalid for
+// wrong options, and models.ErrInsufficientHistory for a series without any value.
+func Forecast(y []float64, opt Options) (*Result, error) {
+	if err := opt.Validate(); err != nil {
+		return nil, err
+	}
+	y, low := tidy(y)
+	if len(y) == 0 {
+		return nil, fmt.Errorf("the series has no value that can be used: %w", models.ErrInsufficientHistory)
+	}
+	if opt.Periods == nil {
+		opt.Periods = detect(y, opt.Step)
+	}
+	opt.Periods = slices.DeleteFunc(slices.Clone(opt.Periods), func(p int) bool { return 2*p > len(y) })
+	members, err := newMembers(&opt)
+	if err != nil {
+		return nil, err
+	}
+	past, err := backtest(y, members, &opt)
+	if err != nil {
+		return nil, err
+	}
+	return combine(y, past, &opt, low), nil
+}
+
+// tidy returns the series with NaN for what cannot be used and without missing values at its start, and the least value that a
+// forecast may have.
+func tidy(y []float64) (clean []float64, low float64) {
+	clean = make([]float64, 0, len(y))
+	for _, v := range y {
+		if !(math.Abs(v) <= predictor.MaxValue) {
+			v = math.NaN()
+		}
+		if len(clean) == 0 && math.IsNaN(v) {
+			continue
+		}
+		if v < 0 {
+			low = math.Inf(-1)
+		}
+		clean = append(clean, v)
+	}
+	return clean, low
+}
+
+// detect finds the seasons of a series.
+func detect(_ []float64, step time.Duration) []int {
+	var periods []int
+	for _, d := range []time.Duration{24 * time.Hour, 7 * 24 * time.Hour} {
+		if step > 0 && d%step == 0 && d/step >= 2 {
+			periods = append(periods, int(d/step))
+		}
+	}
+	return periods
+}

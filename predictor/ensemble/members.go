@@ -1,0 +1,52 @@
+package ensemble
+
+import (
+	"fmt"
+	"slices"
+
+	"pilotlight/models"
+	"pilotlight/predictor"
+)
+
+// defaultModels are the members of an ensemble that nobody chose.
+func defaultModels() []string {
+	return []string{
+		"holt_winters", "holt_winters_damped", "holt_winters_multiplicative", "seasonal_naive", "persistence", "mean_fast", "mean", "mean_slow", "median_15", "median_60",
+	}
+}
+
+// newMembers makes the members: a seasonal model one for each period.
+func newMembers(opt *Options) ([]member, error) {
+	names := opt.Models
+	if names == nil {
+		names = defaultModels()
+	}
+	known := predictor.Models()
+	var all []member
+	for _, name := range names {
+		i := slices.IndexFunc(known, func(m predictor.Model) bool { return m.Name == name })
+		if i < 0 {
+			var have []string
+			for _, m := range known {
+				have = append(have, m.Name)
+			}
+			return nil, fmt.Errorf("model %q is not one of %v: %w", name, have, models.ErrInvalid)
+		}
+		periods := []int{0}
+		if known[i].Seasonal {
+			periods = opt.Periods
+		}
+		for _, p := range periods {
+			f, err := known[i].New(predictor.Setting{Step: opt.Step, Period: p, Scale: predictor.ScaleLog1p})
+			if err != nil {
+				return nil, fmt.Errorf("model %s: %w", name, err)
+			}
+			full := name
+			if p > 0 {
+				full = fmt.Sprintf("%s_%d", name, p)
+			}
+			all = append(all, member{full, f})
+		}
+	}
+	return all, nil
+}
