@@ -64,7 +64,7 @@ func foundCandidates(x []float64) []candidate {
 	var out []candidate
 	add := func(p int) {
 		p = snap(p, n)
-		if p >= 2 && p <= n/3 && !slices.ContainsFunc(out, func(c candidate) bool { return same(c.steps, p, n) }) {
+		if p >= 2 && p <= n/3 && !slices.ContainsFunc(out, func(c candidate) bool { return 8*n*max(c.steps-p, p-c.steps) <= p*p }) {
 			out = append(out, candidate{steps: p})
 		}
 	}
@@ -190,14 +190,13 @@ func hints(power []float64, width float64) []int {
 	return out
 }
 
-// hill returns the lag of the highest autocorrelation in [lo, hi], or 0 when it is not a hill there.
+// hill returns the lag of the highest autocorrelation in [lo, hi], or 0 when it is not a hill there: on a slope the highest of
+// a noisy autocorrelation lies near an end.
 func hill(acf []float64, lo, hi int) int {
 	lo, hi = max(lo, 2), min(hi, len(acf)-2)
-	best := 0
-	for lag := lo; lag <= hi; lag++ {
-		if best == 0 || acf[lag] > acf[best] {
-			best = lag
-		}
+	best := peak(acf, lo, hi)
+	if margin := (hi - lo) / 8; best < lo+margin || best > hi-margin {
+		return 0
 	}
 	if best == 0 || acf[best] <= 0 || acf[best] < acf[best-1] || acf[best] < acf[best+1] {
 		return 0
@@ -205,15 +204,26 @@ func hill(acf []float64, lo, hi int) int {
 	return best
 }
 
-// echoes returns the lag of the highest autocorrelation behind the first descent, and its largest divisors' lag that echoes
+// peak returns the lag of the highest autocorrelation in [lo, hi], or 0 for none.
+func peak(acf []float64, lo, hi int) int {
+	best := 0
+	for lag := lo; lag <= hi; lag++ {
+		if best == 0 || acf[lag] > acf[best] {
+			best = lag
+		}
+	}
+	return best
+}
+
+// echoes returns the lag of the highest autocorrelation behind the first descent, and the shortest divisor of it that echoes
 // nearly as well: pulses have a comb of equally strong lines, of which the periodogram's best need not be the slowest.
 func echoes(acf []float64) []int {
 	from := 1
 	for from < len(acf)-1 && acf[from+1] <= acf[from] {
 		from++
 	}
-	best := hill(acf, from, len(acf)-2)
-	if best == 0 {
+	best := peak(acf, from, len(acf)-2)
+	if best < 2 || acf[best] <= 0 || acf[best] < acf[best+1] {
 		return nil
 	}
 	out := []int{best}

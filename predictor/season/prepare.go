@@ -17,17 +17,16 @@ const (
 // returns nil when no two values differ.
 func prepare(y []float64) []float64 {
 	x := make([]float64, len(y))
-	signed := false
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, v := range y {
 		if isFinite(v) {
 			lo, hi = min(lo, v), max(hi, v)
 		}
 	}
-	if !(hi > lo) { //nolint:staticcheck // true also when there is no value at all
+	if hi <= lo || math.IsInf(lo, 1) {
 		return nil
 	}
-	signed = lo < 0
+	signed := lo < 0
 	for i, v := range y {
 		switch {
 		case !isFinite(v):

@@ -8,7 +8,7 @@ import (
 // generator makes series with known periods.
 type generator struct{ r *rand.Rand }
 
-func newGenerator(seed uint64) generator { return generator{rand.New(rand.NewPCG(seed, 1))} }
+func newGenerator(seed uint64) generator { return generator{rand.New(rand.NewPCG(seed, 1))} } //nolint:gosec // repeatable test data
 
 // poisson draws a count.
 func (g generator) poisson(mean float64) float64 {
