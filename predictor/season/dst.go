@@ -117,7 +117,7 @@ func newestChange(from, to time.Time, location *time.Location) (at time.Time, ch
 // that with the mean day as it is. Days that are mostly missing, or flat, do not vote.
 func dayVotes(before, after []float64, perDay, shift int) []float64 {
 	profile := make([]float64, perDay)
-	phaseSquares(before[len(before)%perDay:], perDay, profile)
+	phaseSquares(before[len(before)%perDay:], profile, make([]float64, perDay))
 	var votes []float64
 	for i := 0; i+perDay <= len(after); i += perDay {
 		row := after[i : i+perDay]
