@@ -27,7 +27,7 @@ func steps(periods []season.Period) []int {
 // runsFor returns how many series of n values to test: fewer of the long ones, for the sake of time.
 func runsFor(n int, runs uint64) uint64 {
 	if n > 2000 {
-		return runs * 3 / 10
+		return runs / 5
 	}
 	return runs
 }
