@@ -4,6 +4,7 @@ package season_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,9 +19,9 @@ import (
 type window struct{ from, to int }
 
 // windows reads the labelled windows of a NAB file.
-func windows(t *testing.T, dir string, r real) []window {
+func windows(t *testing.T, dir string, r realSeries) []window {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, "w5_nab", "combined_windows.json"))
+	data, err := os.ReadFile(filepath.Join(dir, "w5_nab", "combined_windows.json")) //nolint:gosec // a path of the test's own making
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,14 +122,14 @@ func TestRealDrift(t *testing.T) {
 		}
 		labelled += len(ws)
 		length += len(y)
-		line := ""
+		var line strings.Builder
 		for k := range names {
 			hit, outside := hits(ws, places[k])
 			total[k].hit += hit
 			total[k].outside += outside
-			line += " | " + names[k] + " " + strings.Repeat("+", hit) + strings.Repeat("-", min(outside, 30))
+			fmt.Fprintf(&line, " | %s %s%s", names[k], strings.Repeat("+", hit), strings.Repeat("-", min(outside, 30)))
 		}
-		t.Logf("%-60s %d windows%s", r.name, len(ws), line)
+		t.Logf("%-60s %d windows%s", r.name, len(ws), line.String())
 	}
 	for k, n := range names {
 		t.Logf("%s: %d of %d windows, %d places outside in %d steps", n, total[k].hit, labelled, total[k].outside, length)
