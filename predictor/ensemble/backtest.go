@@ -24,6 +24,8 @@ type record struct {
 	paths [][]float64
 	// actual[o*horizon+h] is what came, NaN if it is missing.
 	actual []float64
+	// low is the least value of a forecast, scale the mean error of seasonal naive.
+	low, scale float64
 	// spread[o] is how much the series moved lately, as it was known at origin o; the last entry is that at the end.
 	spread []float64
 	// now[m] is the path of member m from the end of the series, nil if it has none.
@@ -31,9 +33,12 @@ type record struct {
 }
 
 // backtest runs the members through the series.
-func backtest(y []float64, members []member, opt *Options) (*record, error) {
+func backtest(y []float64, members []member, opt *Options, low float64) (*record, error) {
 	h := opt.Horizon
-	r := &record{horizon: h, origins: origins(len(y), opt)}
+	r := &record{horizon: h, origins: origins(len(y), opt), low: low, scale: naiveScale(y, 1)}
+	if len(opt.Periods) > 0 {
+		r.scale = naiveScale(y, opt.Periods[0])
+	}
 	r.actual = make([]float64, len(r.origins)*h)
 	for o, at := range r.origins {
 		copy(r.actual[o*h:(o+1)*h], y[at:at+h])

@@ -11,14 +11,18 @@ func quantiles(r *record, ends []int, opt *Options, mean []float64) [][]float64 
 	for l := range out {
 		out[l] = slices.Clone(mean)
 	}
-	weights, _ := pointWeights(r, ends)
+	w := newWeigher(r, ends)
+	past := make([]float64, len(r.origins)*r.horizon)
+	for o, at := range r.origins {
+		w.past(past[o*r.horizon:(o+1)*r.horizon], o, at)
+	}
 	from := 0
-	for b, end := range ends {
+	for _, end := range ends {
 		var res []float64
 		for o := range r.origins {
 			for h := from; h < end; h++ {
 				cell := o*r.horizon + h
-				if e := r.actual[cell] - r.mixed(weights[b], cell); !math.IsNaN(e) {
+				if e := r.actual[cell] - past[cell]; !math.IsNaN(e) {
 					res = append(res, e)
 				}
 			}
