@@ -31,7 +31,7 @@ func ReadFile(path string, stdin io.Reader, opt Options) (*File, error) {
 // are left out, and rows of different series may be mixed. Wide, as in the M4 competition: the header is V1,V2,…, and each row is a name
 // and its values. Input compressed with gzip is recognised. name is what errors call the input; they wrap ErrInput.
 func Read(r io.Reader, name string, opt Options) (*File, error) {
-	in, err := plain(r)
+	in, err := Plain(r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrInput, name, err)
 	}
@@ -50,8 +50,8 @@ func Read(r io.Reader, name string, opt Options) (*File, error) {
 	return file, nil
 }
 
-// plain unpacks gzip and removes a byte order mark.
-func plain(r io.Reader) (io.Reader, error) {
+// Plain unpacks gzip, if the input is that, and removes a byte order mark.
+func Plain(r io.Reader) (io.Reader, error) {
 	in := bufio.NewReaderSize(r, 1<<16)
 	if head, err := in.Peek(2); err == nil && bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		zip, err := gzip.NewReader(in)

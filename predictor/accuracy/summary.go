@@ -28,7 +28,7 @@ type Summary struct {
 	RelativeMASE  Ratio      `json:"relative_mase"`
 	RelativeWQL   Ratio      `json:"relative_wql"`
 	Coverage      []Coverage `json:"coverage"`
-	// CPUMillis is the time per forecast, fit included.
+	// CPUMillis is the processor time per forecast, fit included; undefined if none was measured.
 	CPUMillis Value `json:"cpu_ms"`
 }
 
@@ -79,7 +79,10 @@ func summarise(name string, rows []Row, m, reference, naive2 int) Summary {
 	s.OWA = Value(OWA(smape.mean(), mase.mean(), smape2.mean(), mase2.mean()))
 	s.RelativeSMAPE, s.RelativeMASE, s.RelativeWQL = relS.finish(), relM.finish(), relQ.finish()
 	s.Coverage = whole.coverage
-	s.CPUMillis = Value(quotient(cpu, float64(s.Windows)))
+	s.CPUMillis = Value(math.NaN())
+	if cpu > 0 {
+		s.CPUMillis = Value(cpu / float64(s.Windows))
+	}
 	return s
 }
 

@@ -61,7 +61,11 @@ func (t *Tally) Add(actual []float64, f Forecast, scale float64) {
 		t.coverage = make([]Coverage, len(f.Levels))
 	}
 	for l, level := range f.Levels[:min(len(f.Levels), len(t.coverage))] {
-		t.coverage[l] = Cover(level, actual, f.Values[l]).plus(t.coverage[l])
+		c := Coverage{Level: level} // without values if the level is not forecast
+		if f.Values[l] != nil {
+			c = Cover(level, actual, f.Values[l])
+		}
+		t.coverage[l] = c.plus(t.coverage[l])
 	}
 }
 

@@ -87,7 +87,7 @@ func (w *weigher) stepError(f, y float64) float64 {
 	f = max(f, w.r.low)
 	d := math.Abs(f - y)
 	e := d / w.r.scale / usualMASE
-	if size := math.Abs(f) + math.Abs(y); size > 0 {
+	if size := math.Abs(f) + math.Abs(y); w.r.relative && size > 0 {
 		e += 200 * d / size / usualSMAPE
 	}
 	return e
@@ -102,7 +102,7 @@ func (w *weigher) weights(end int) [][]float64 {
 	}
 	weight := 1.0
 	for o := len(w.r.origins) - 1; o >= 0; o-- {
-		if w.r.origins[o]+w.r.horizon > end {
+		if !w.r.aligned[o] || w.r.origins[o]+w.r.horizon > end {
 			continue
 		}
 		for i, e := range w.loss[o*nm*nb : (o+1)*nm*nb] {
@@ -134,7 +134,7 @@ func (w *weigher) weights(end int) [][]float64 {
 // persistence. The first windows, which had nothing to go by, count too.
 func (w *weigher) skill(y []float64, opt *Options, low float64) models.Skill {
 	r, h := w.r, w.r.horizon
-	s := models.Skill{Windows: len(r.origins)}
+	var s models.Skill
 	period := 1
 	if len(opt.Periods) > 0 {
 		period = opt.Periods[0]
@@ -142,6 +142,10 @@ func (w *weigher) skill(y []float64, opt *Options, low float64) models.Skill {
 	path := make([]float64, h)
 	n := 0.0
 	for o, at := range r.origins {
+		if !r.aligned[o] {
+			continue
+		}
+		s.Windows++
 		clear(path)
 		w.past(path, o, at)
 		last := latest(y[:at])
