@@ -40,7 +40,11 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 		Explanation: Explanation{Periods: opt.Periods, Windows: len(r.origins), Buckets: ends},
 	}
 	mix(res.Mean, weights, ends, func(m, h int) float64 { return max(low, min(r.now[m][h], high)) })
-	res.Quantiles = quantiles(r, ends, opt, res.Mean, low)
+	past := r
+	if opt.whole() {
+		past = w.summary(weights, res.Mean)
+	}
+	res.Quantiles = quantiles(past, ends, opt, res.Mean, low)
 	for h := range res.Mean {
 		last := low
 		for l := range res.Quantiles {

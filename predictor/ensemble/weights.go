@@ -95,6 +95,17 @@ func (w *weigher) stepError(f, y float64) float64 {
 
 // weights returns the weights by bucket and member from the windows that were over by step end; they sum to 1 in each bucket.
 func (w *weigher) weights(end int) [][]float64 {
+	return w.weightsFrom(func(o int) bool { return w.r.origins[o]+w.r.horizon <= end })
+}
+
+// weightsWithout returns the weights from the windows that do not touch window o.
+func (w *weigher) weightsWithout(o int) [][]float64 {
+	at := w.r.origins[o]
+	return w.weightsFrom(func(i int) bool { return w.r.origins[i]+w.r.horizon <= at || w.r.origins[i] >= at+w.r.horizon })
+}
+
+// weightsFrom returns the weights from the windows that use chooses.
+func (w *weigher) weightsFrom(use func(o int) bool) [][]float64 {
 	nm, nb := len(w.r.names), len(w.ends)
 	loss, mass := make([]float64, nm*nb), make([]float64, nm*nb)
 	for i := range loss {
@@ -102,7 +113,7 @@ func (w *weigher) weights(end int) [][]float64 {
 	}
 	weight := 1.0
 	for o := len(w.r.origins) - 1; o >= 0; o-- {
-		if !w.r.aligned[o] || w.r.origins[o]+w.r.horizon > end {
+		if !w.r.aligned[o] || !use(o) {
 			continue
 		}
 		for i, e := range w.loss[o*nm*nb : (o+1)*nm*nb] {
@@ -147,7 +158,7 @@ func (w *weigher) skill(y []float64, opt *Options, low float64) models.Skill {
 		}
 		s.Windows++
 		clear(path)
-		w.past(path, o, at)
+		w.past(path, o, w.weights(at))
 		last := latest(y[:at])
 		for i, f := range path {
 			a := y[at+i]
@@ -168,8 +179,7 @@ func (w *weigher) skill(y []float64, opt *Options, low float64) models.Skill {
 }
 
 // past writes what the ensemble would have said at a window; members that had no forecast leave their weight to the others.
-func (w *weigher) past(dst []float64, o, at int) {
-	weights := w.weights(at)
+func (w *weigher) past(dst []float64, o int, weights [][]float64) {
 	for b := range weights {
 		sum := 0.0
 		for m := range weights[b] {
@@ -219,4 +229,30 @@ func naiveScale(y []float64, period int) float64 {
 		return 1
 	}
 	return sum / float64(n)
+}
+
+// summary is a record of the ensemble itself and of its best members, at the aligned windows: enough to make quantiles from.
+func (w *weigher) summary(weights [][]float64, mean []float64) *record {
+	r, h := w.r, w.r.horizon
+	s := &record{horizon: h, low: r.low, scale: r.scale, relative: r.relative, spreadMean: r.spreadMean}
+	path := []float64{}
+	for o, at := range r.origins {
+		if !r.aligned[o] {
+			continue
+		}
+		s.origins = append(s.origins, at)
+		s.aligned = append(s.aligned, true)
+		s.actual = append(s.actual, r.actual[o*h:(o+1)*h]...)
+		s.spread = append(s.spread, r.spread[o])
+		dst := make([]float64, h)
+		w.past(dst, o, w.weightsWithout(o))
+		path = append(path, dst...)
+	}
+	s.spread = append(s.spread, r.spread[len(r.origins)])
+	s.names = []string{"ensemble"}
+	s.paths = [][]float64{path}
+	s.now = [][]float64{mean}
+	s.qpaths = make([][][]float64, 1)
+	s.qnow = make([][][]float64, 1)
+	return s
 }
