@@ -206,3 +206,6 @@ func (m *Nearest) UnmarshalBinary(data []byte) error {
 	*m = *fresh
 	return nil
 }
+
+// Seasons implements MultiSeason.
+func (m *Nearest) Seasons() []int { return []int{m.opt.Period, max(m.opt.Long, m.opt.Period)} }
