@@ -10,7 +10,7 @@ import (
 var _ Forecaster = (*DirectRidge)(nil)
 
 const (
-	ridgeMagic = "PLDR"
+	directRidgeMagic = "PLDR"
 	// ridgeShare is the penalty as a share of each feature's sum of squares.
 	ridgeShare = 1e-3
 	// ridgeAnchor is the weight of the newest value in the level that all is measured from.

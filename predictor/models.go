@@ -15,6 +15,8 @@ type Setting struct {
 	Period int
 	// Scale is the configured scale.
 	Scale Scale
+	// Periods are all the series' periods in steps, for models that implement MultiSeason; empty if they are not known.
+	Periods []int
 }
 
 // Model is a kind of forecaster that the pool can use.
@@ -39,7 +41,7 @@ type Fitter interface {
 
 // Models lists all models. To add one, write its file and add its line here: the conformance suite then runs on it.
 func Models() []Model {
-	return []Model{
+	return append([]Model{
 		{"holt_winters", "level and season with autocorrelated errors; good on regular load", true, 0, newPoolHoltWinters},
 		{"holt_winters_smooth", "the same with a season in coarse bins; good on noisy counts with a daily course", true, 2 * poolSmoothBins, newPoolSmooth},
 		{"holt_winters_damped", "level, damped trend and season; good on smooth growth", true, 0, newPoolDamped},
@@ -69,7 +71,7 @@ func Models() []Model {
 		{"ridge", "direct ridge regression on lags and the season", true, 0, func(s Setting) (Forecaster, error) { return NewDirectRidge(s.Period, ScaleRaw) }},
 		{"ridge_log", "direct ridge regression on lags and the season of the logarithm", true, 0, func(s Setting) (Forecaster, error) { return NewDirectRidge(s.Period, ScaleLog1p) }},
 		{"ridge_lags", "direct ridge regression on lags", false, 0, func(Setting) (Forecaster, error) { return NewDirectRidge(0, ScaleRaw) }},
-	}
+	}, seasonalModels()...)
 }
 
 // The Holt-Winters models of the pool bound the work of a fit: it must stay within milliseconds at periods of a week of

@@ -41,6 +41,7 @@ type plan struct {
 
 // work brings one unit up to date and decides. It never panics: a failure inside holds the capacity.
 func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceErr error) (p plan) {
+	e.forgetOld(u, end)
 	u.own.Lock()
 	defer u.own.Unlock()
 	p.unit = u

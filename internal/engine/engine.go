@@ -125,6 +125,7 @@ type Engine struct {
 	refused map[models.TargetID]string
 	started time.Time
 	last    time.Time
+	doubt   doubt
 	// turn counts the Steps that saved states since the last reload.
 	turn int64
 

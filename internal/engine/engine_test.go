@@ -168,6 +168,67 @@ func TestClockThatGoesBackIsRefused(t *testing.T) {
 	}
 }
 
+// TestClockThatWasAhead lets the clock jump a year ahead for some Steps and come back: it must be believed again, and the targets
+// must go on with the history that the collector has.
+func TestClockThatWasAhead(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		r := newRig(t, map[models.TargetID]load{"a": steady(300)})
+		r.steps(60, 70)
+		before := r.platform.warm["a"]
+		const year = 365 * 24 * 60
+		r.steps(year, year+2)
+		if restart {
+			r.boot()
+		}
+		for m := 71; m < 73; m++ {
+			r.now = at(m)
+			if err := r.Step(t.Context(), r.now); !errors.Is(err, models.ErrInvalid) {
+				t.Fatalf("restart %t: the earlier time was believed at once: %v", restart, err)
+			}
+		}
+		if err := r.Step(t.Context(), at(72)); !errors.Is(err, models.ErrInvalid) {
+			t.Fatalf("restart %t: a clock that stands still was believed: %v", restart, err)
+		}
+		for m := 73; m < 75; m++ {
+			r.now = at(m)
+			if err := r.Step(t.Context(), r.now); m == 73 && !errors.Is(err, models.ErrInvalid) {
+				t.Fatalf("restart %t: the earlier time was believed too early: %v", restart, err)
+			}
+		}
+		r.steps(75, 80)
+		s, err := r.Target("a")
+		if err != nil || s.Data != models.DataFresh || r.platform.warm["a"] < before {
+			t.Errorf("restart %t: data %s, floor %d after %d, %v", restart, s.Data, r.platform.warm["a"], before, err)
+		}
+	}
+}
+
+// TestTargetMovesToAnotherCollector checks that a target goes on under the collector that reports it when the other one does not
+// any more.
+func TestTargetMovesToAnotherCollector(t *testing.T) {
+	t.Parallel()
+	const moved = 70
+	r := newRig(t, map[models.TargetID]load{"keeper": steady(1), "a": func(m int) float64 {
+		if m < moved {
+			return 300
+		}
+		return -1
+	}}, func(r *rig) {
+		other := &fakeCollector{from: moved, loads: map[models.TargetID]load{"other": steady(1), "a": steady(300)}}
+		r.parts.Sources = append(r.parts.Sources, Source{Name: "staging", Collector: other})
+	})
+	r.steps(60, moved+1)
+	if codes := r.reasons("a"); !slices.Contains(codes, models.ReasonTargetInTwoPlaces) {
+		t.Errorf("just after the move: %v", codes)
+	}
+	r.steps(moved+2, moved+10)
+	s, err := r.Target("a")
+	if err != nil || s.Data != models.DataFresh || slices.Contains(r.reasons("a"), models.ReasonTargetInTwoPlaces) || r.platform.warm["a"] == 0 {
+		t.Errorf("after the move: data %s, %v, floor %d, %v", s.Data, r.reasons("a"), r.platform.warm["a"], err)
+	}
+}
+
 func TestTargetInTwoCollectors(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, map[models.TargetID]load{"a": steady(300)}, func(r *rig) {
@@ -457,5 +518,17 @@ func TestViewErrors(t *testing.T) {
 	}
 	if _, err := r.Series(t.Context(), "a", models.SignalQueueDepth, at(0), at(62)); !errors.Is(err, models.ErrNoData) {
 		t.Errorf("series of an absent signal: %v", err)
+	}
+}
+
+// TestGapLongerThanHistory checks that a target is not stepped through a gap that history does not reach across.
+func TestGapLongerThanHistory(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(10)})
+	r.steps(60, 70)
+	const later = 5 * 24 * 60
+	r.steps(later, later)
+	if got, want := r.byID["a"].predictor.Steps(), 48*60; got != want {
+		t.Errorf("%d steps were fed after the gap, not the %d of the lookback", got, want)
 	}
 }

@@ -239,13 +239,25 @@ func (e *Engine) feed(u *unit, data *collectors.TargetData, w window) {
 			e.reset(u)
 		}
 	}()
+	e.forgetOld(u, w.start)
 	u.feed(data, w.start, w.end)
+}
+
+// forgetOld lets a unit begin anew if its newest step lies further back than history is read: what it knows is worth less than
+// stepping through the gap costs.
+func (e *Engine) forgetOld(u *unit, now time.Time) {
+	u.own.Lock()
+	old := !u.next.IsZero() && now.Sub(u.next) > e.parts.Settings.Lookback
+	u.own.Unlock()
+	if old {
+		e.reset(u)
+	}
 }
 
 // register returns the unit of a found target, making it if configuration takes the target; nil if it does not.
 func (e *Engine) register(ctx context.Context, s *source, found *collectors.TargetData) (u *unit, isNew bool) {
 	if u = e.byID[found.ID]; u != nil {
-		if u.source != s.Name {
+		if u.source != s.Name && !e.move(ctx, u, s, found) {
 			u.rival = s.Name
 			return nil, false
 		}
@@ -274,4 +286,27 @@ func (e *Engine) register(ctx context.Context, s *source, found *collectors.Targ
 	at, _ := slices.BinarySearchFunc(e.units, u.id, byTarget)
 	e.units = slices.Insert(e.units, at, u)
 	return u, true
+}
+
+// move gives a unit to another source that reports it now, if its own source works and has not reported it for as long as makes
+// samples stale; it reports whether it did.
+func (e *Engine) move(ctx context.Context, u *unit, to *source, found *collectors.TargetData) bool {
+	u.own.Lock()
+	defer u.own.Unlock()
+	for _, s := range e.sources {
+		if s.Name == u.source && s.err != nil {
+			return false
+		}
+	}
+	if u.lastSample.IsZero() || e.last.Sub(u.lastSample) <= e.parts.Settings.StaleAfter {
+		return false
+	}
+	from, labels, meta := u.source, u.labels, u.meta
+	u.source, u.labels, u.meta = to.Name, found.Labels, found.Meta
+	if !e.reassign(u) {
+		u.source, u.labels, u.meta = from, labels, meta
+		return false
+	}
+	e.log.InfoContext(ctx, "target moved to another collector", "target", string(u.id), "from", from, "to", to.Name)
+	return true
 }

@@ -6,12 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"pilotlight/models"
 )
-
-// clockSlack is how far the clock may go back between two Steps without being refused.
-const clockSlack = time.Minute
 
 // Step does one cycle at the time now. It returns an error if nothing could be decided: the context ended, or the clock went
 // back. What fails for single collectors or targets is held, explained in their decisions, and no error.
@@ -19,17 +14,14 @@ func (e *Engine) Step(ctx context.Context, now time.Time) error {
 	e.step.Lock()
 	defer e.step.Unlock()
 	now = now.UTC()
-	if now.Before(e.last.Add(-clockSlack)) {
-		return fmt.Errorf("the clock went back from %s to %s: check the time service of this machine; "+
-			"if it was ahead before, start with another storage directory; capacity is held: %w",
-			e.last.Format(time.RFC3339), now.Format(time.RFC3339), models.ErrInvalid)
+	if err := e.admit(ctx, now); err != nil {
+		return err
 	}
 	if e.started.IsZero() {
 		e.started = now
 	}
 	e.last = now
-	set := &e.parts.Settings
-	end := now.Add(-set.IngestionDelay).Truncate(set.Step)
+	end := e.end(now)
 	if err := e.collect(ctx, now, end); err != nil {
 		return err
 	}

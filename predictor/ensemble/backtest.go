@@ -26,6 +26,9 @@ type record struct {
 	paths [][]float64
 	// actual[o*horizon+h] is what came, NaN if it is missing.
 	actual []float64
+	// low is the least value of a forecast, scale the mean error of seasonal naive; relative says that relative errors count, too.
+	low, scale float64
+	relative   bool
 	// spread[o] is how much the series moved lately, as it was known at origin o; the last entry is that at the end.
 	spread []float64
 	// now[m] is the path of member m from the end of the series, nil if it has none.
@@ -38,9 +41,12 @@ type record struct {
 }
 
 // backtest runs the members through the series.
-func backtest(y []float64, members []member, opt *Options) (*record, error) {
+func backtest(y []float64, members []member, opt *Options, low float64) (*record, error) {
 	h := opt.Horizon
-	r := &record{horizon: h}
+	r := &record{horizon: h, low: low, relative: opt.whole(), scale: naiveScale(y, 1)}
+	if len(opt.Periods) > 0 {
+		r.scale = naiveScale(y, opt.Periods[0])
+	}
 	r.origins, r.aligned = origins(len(y), opt)
 	r.actual = make([]float64, len(r.origins)*h)
 	for o, at := range r.origins {

@@ -22,6 +22,9 @@ func newMembers(opt *Options) ([]member, error) {
 	names := opt.Models
 	if names == nil {
 		names = defaultModels()
+		if opt.whole() {
+			names = seasonalModels()
+		}
 	}
 	known := predictor.Models()
 	var all []member
@@ -39,9 +42,13 @@ func newMembers(opt *Options) ([]member, error) {
 			periods = opt.Periods
 		}
 		for _, p := range periods {
-			f, err := known[i].New(predictor.Setting{Step: opt.Step, Period: p, Scale: predictor.ScaleLog1p})
+			f, err := known[i].New(predictor.Setting{Step: opt.Step, Period: p, Periods: opt.Periods, Scale: predictor.ScaleLog1p})
 			if err != nil {
 				return nil, fmt.Errorf("model %s: %w", name, err)
+			}
+			if _, ok := f.(predictor.MultiSeason); ok {
+				all = append(all, member{name, f})
+				break
 			}
 			full := name
 			if p > 0 {

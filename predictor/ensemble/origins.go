@@ -22,17 +22,16 @@ func origins(n int, opt *Options) (at []int, aligned []bool) {
 		first = max(first, 2*p)
 	}
 	first = max(1, min(first, n-opt.Horizon))
-	at = recentPlan(n, opt)
-	var whole []int
-	if len(opt.Periods) > 0 && opt.Periods[0] <= 2*opt.Horizon {
-		whole = wholePlan(n, opt)
-		at = append(at, whole...)
+	if opt.whole() {
+		at = wholePlan(n, opt)
+	} else {
+		at = recentPlan(n, opt)
 	}
 	at = slices.DeleteFunc(at, func(o int) bool { return o < first || o+opt.Horizon > n })
 	slices.Sort(at)
 	at = slices.Compact(at)
-	for _, o := range at {
-		aligned = append(aligned, whole == nil || slices.Contains(whole, o))
+	for range at {
+		aligned = append(aligned, true)
 	}
 	return at, aligned
 }
