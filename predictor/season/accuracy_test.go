@@ -20,8 +20,8 @@ import (
 	"pilotlight/predictor/season"
 )
 
-// real is one real series.
-type real struct {
+// realSeries is one real series.
+type realSeries struct {
 	name   string
 	step   time.Duration
 	series models.Series
@@ -90,7 +90,7 @@ func clock(t *testing.T, s string) time.Time {
 }
 
 // timed builds a series from rows with a time and a value column.
-func timed(t *testing.T, name string, step time.Duration, data [][]string, at, value int) real {
+func timed(t *testing.T, name string, step time.Duration, data [][]string, at, value int) realSeries {
 	t.Helper()
 	var samples []models.Sample
 	for _, row := range data {
@@ -100,11 +100,11 @@ func timed(t *testing.T, name string, step time.Duration, data [][]string, at, v
 	if err != nil {
 		t.Fatal(err)
 	}
-	return real{name, step, s}
+	return realSeries{name, step, s}
 }
 
 // plain builds a series from the cells of a row.
-func plain(t *testing.T, name string, step time.Duration, cells []string) real {
+func plain(t *testing.T, name string, step time.Duration, cells []string) realSeries {
 	t.Helper()
 	for len(cells) > 0 && cells[len(cells)-1] == "" {
 		cells = cells[:len(cells)-1]
@@ -117,7 +117,7 @@ func plain(t *testing.T, name string, step time.Duration, cells []string) real {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return real{name, step, s}
+	return realSeries{name, step, s}
 }
 
 // stepOf returns the most frequent distance of times.
@@ -146,10 +146,10 @@ func grouped(data [][]string, by int) (names []string, groups map[string][][]str
 }
 
 // load reads all real series of a set.
-func load(t *testing.T, dir, set string) []real {
+func load(t *testing.T, dir, set string) []realSeries {
 	t.Helper()
 	path := func(name string) string { return filepath.Join(dir, set, name) }
-	var out []real
+	var out []realSeries
 	switch set {
 	case "c1_m4_hourly":
 		for _, row := range rows(t, path("hourly_train.csv.gz")) {
@@ -187,7 +187,7 @@ func load(t *testing.T, dir, set string) []real {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, real{"tweets", time.Minute, s})
+		out = append(out, realSeries{"tweets", time.Minute, s})
 	case "w3_wikipedia_hourly":
 		out = append(out, timed(t, "wikipedia", time.Hour, rows(t, path("requests_per_hour.csv.gz")), 0, 1))
 	case "w6_internet_traffic_5min":

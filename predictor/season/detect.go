@@ -96,8 +96,8 @@ type search struct {
 	done     bool      // the accepted profiles explain everything
 }
 
-// alone returns the candidates that pass by themselves, ascending. Of found ones that are hard to tell apart the best stays,
-// and none beside one of the calendar.
+// alone returns the candidates that pass by themselves, ascending. Of those that are hard to tell apart a known one stays, or
+// else the best.
 func (s *search) alone(opt Options) []found {
 	candidates := knownCandidates(len(s.x), opt)
 	if !opt.KnownOnly {
@@ -121,7 +121,7 @@ func (s *search) alone(opt Options) []found {
 	})
 	var out []found
 	for _, f := range passed {
-		if f.known || !slices.ContainsFunc(out, func(o found) bool { return same(o.steps, f.steps, len(s.x)) }) {
+		if !slices.ContainsFunc(out, func(o found) bool { return same(o.steps, f.steps, len(s.x)) }) {
 			out = append(out, f)
 		}
 	}

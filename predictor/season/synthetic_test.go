@@ -3,6 +3,7 @@ package season_test
 import (
 	"math"
 	"math/rand/v2"
+	"time"
 )
 
 // generator makes series with known periods.
@@ -122,6 +123,9 @@ func (g generator) spoil(y []float64, outliers, missing float64) []float64 {
 	}
 	return y
 }
+
+// seconds makes a duration.
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
 // shift multiplies the second half.
 func shift(y []float64, factor float64) []float64 {
