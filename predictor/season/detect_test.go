@@ -74,6 +74,12 @@ func TestDetectFindsClearSeasons(t *testing.T) {
 			}
 			return y
 		}},
+		{"week of light weekends unknown step", unknown, []int{24, 168}, func(g generator) []float64 { return g.weekly(700, 24, 200, 0.9) }},
+		{"rare calls by day", minute, []int{1440}, func(g generator) []float64 { return g.daily(14*1440, 1440, 0.05, 0.9) }},
+		{"timer 87", minute, []int{87}, func(g generator) []float64 { return g.timer(1440, 87, 5, 0.02) }},
+		{"timer 200 of 2", minute, []int{200}, func(g generator) []float64 { return g.timer(2000, 200, 2, 0) }},
+		{"timer 60 that sometimes fails", minute, []int{60}, func(g generator) []float64 { return g.unsure(1440, 60, 0.8) }},
+		{"timer 87 that sometimes fails", minute, []int{87}, func(g generator) []float64 { return g.unsure(1440, 87, 0.8) }},
 		{"odd period 100", minute, []int{100}, func(g generator) []float64 { return g.daily(3000, 100, 20, 0.6) }},
 	}
 	for _, tt := range tests {
