@@ -299,3 +299,51 @@ func show(periods []season.Period) string {
 	}
 	return strings.Join(out, " ")
 }
+
+// timerOf returns the gap that at least nine in ten gaps between active steps equal, if there are five gaps and it is at least 2.
+func timerOf(y []float64) (gap int, ok bool) {
+	counts := map[int]int{}
+	last, gaps, best := -1, 0, 0
+	for i, v := range y {
+		if v > 0 {
+			if last >= 0 {
+				gaps++
+				counts[i-last]++
+				if n := counts[i-last]; n > best {
+					best, gap = n, i-last
+				}
+			}
+			last = i
+		}
+	}
+	return gap, gaps >= 5 && gap >= 2 && 10*best >= 9*gaps
+}
+
+// TestRealTimers checks that functions which plainly run on a timer are found to.
+func TestRealTimers(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	data := slices.Concat(load(t, dir, "s2_azure2019_fn1d"), load(t, dir, "s11_azure2019_profile14d"))
+	for _, step := range []time.Duration{time.Minute, unknown} {
+		timers, right := 0, 0
+		wrong := tally{}
+		for _, r := range data {
+			y := r.series.Values()
+			gap, ok := timerOf(y)
+			if !ok {
+				continue
+			}
+			timers++
+			got := steps(season.Detect(y, season.Options{Step: step}))
+			if slices.Contains(got, gap) {
+				right++
+			} else {
+				wrong[fmt.Sprintf("%d as %v", gap, got)]++
+			}
+		}
+		t.Logf("step %s: %d of %d timers; else %v", step, right, timers, wrong)
+		if 100*right < 95*timers {
+			t.Errorf("step %s: %d of %d timers, want 95 %%", step, right, timers)
+		}
+	}
+}
