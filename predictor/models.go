@@ -50,6 +50,14 @@ func Models() []Model {
 		{"mean_slow", "mean of the last hundred steps", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.02) }},
 		{"median_15", "median of the last 15 steps; good on sparse load", false, 0, func(Setting) (Forecaster, error) { return NewMedian(15) }},
 		{"median_60", "median of the last 60 steps; good on sparse load", false, 0, func(Setting) (Forecaster, error) { return NewMedian(60) }},
+		{"tsb", "probability of an arrival times its size; good on sparse load that may end", false, 0, func(Setting) (Forecaster, error) { return NewTSB(0.05) }},
+		{"croston", "size of an arrival over the gap between them; the yardstick on sparse load", false, 0, func(Setting) (Forecaster, error) { return NewCroston(false), nil }},
+		{"croston_sba", "the same without its bias", false, 0, func(Setting) (Forecaster, error) { return NewCroston(true), nil }},
+		{"adida", "mean of buckets as long as the mean gap; good on sparse load without pattern", false, 0, func(Setting) (Forecaster, error) { return NewADIDA(), nil }},
+		{"imapa", "the same for buckets of all lengths up to it", false, 0, func(Setting) (Forecaster, error) { return NewIMAPA(), nil }},
+		{"hazard", "arrivals from the time since the last one; good on bursts and regular gaps", false, 0, func(Setting) (Forecaster, error) { return NewHazard(), nil }},
+		{"timer", "arrivals by the clock; good on scheduled functions", false, 0, func(s Setting) (Forecaster, error) { return NewTimer(s.Step), nil }},
+		{"arrivals", "hazard, timer and recent rates, weighed by how well they did; good on all sparse load", false, 0, func(s Setting) (Forecaster, error) { return NewArrivals(s.Step), nil }},
 	}
 }
 

@@ -16,3 +16,12 @@ type Forecaster interface {
 	encoding.BinaryMarshaler
 	encoding.BinaryUnmarshaler
 }
+
+// QuantileForecaster is implemented by forecasters that know the distribution of what they forecast, such as of counts that
+// are mostly zero, where adding errors to a point forecast would be wrong.
+type QuantileForecaster interface {
+	// ForecastQuantiles writes the quantile levels[i] of the value h+1 steps ahead into dst[i][h]. The levels lie in (0, 1)
+	// and increase, dst has a row for each and all rows have the same length; the quantiles do not decrease with the level.
+	// Errors are those of Forecaster.Forecast.
+	ForecastQuantiles(levels []float64, dst [][]float64) error
+}
