@@ -19,7 +19,7 @@ const (
 type SeasonalNaive struct {
 	period int
 	own    history
-	hist   *history // own, or one shared with the pool, which then feeds it
+	hist   past // own, or one shared with the pool, which then feeds it
 	last   float64
 }
 
@@ -34,12 +34,12 @@ func NewSeasonalNaive(period int) (*SeasonalNaive, error) {
 }
 
 // share makes the model read h, to which its owner pushes each value before Update.
-func (s *SeasonalNaive) share(h *history) { s.hist, s.own.values = h, nil }
+func (s *SeasonalNaive) share(h past) { s.hist, s.own.values = h, nil }
 
 // Update implements Forecaster.
 func (s *SeasonalNaive) Update(y float64) {
 	y = usable(y)
-	if s.hist == &s.own {
+	if s.hist == past(&s.own) {
 		s.own.push(y)
 	}
 	if !math.IsNaN(y) {
@@ -77,7 +77,7 @@ func (s *SeasonalNaive) MarshalBinary() ([]byte, error) {
 	var b writer
 	b.int(s.period)
 	b.float(s.last)
-	b.bool(s.hist == &s.own)
+	b.bool(s.hist == past(&s.own))
 	s.own.write(&b)
 	return seal(snMagic, b.b), nil
 }
@@ -93,7 +93,7 @@ func (s *SeasonalNaive) UnmarshalBinary(data []byte) error {
 	owned := r.bool()
 	fresh.own = newHistory(fresh.period)
 	fresh.own.read(r)
-	if shared := s.hist != nil && s.hist != &s.own; r.err == nil && shared == owned {
+	if shared := s.hist != nil && s.hist != past(&s.own); r.err == nil && shared == owned {
 		r.fail("the history is shared in one and not in the other")
 	}
 	if err := r.done(); err != nil {
