@@ -34,8 +34,8 @@ func (a *drive) step(d float64, memory int) float64 {
 		return e
 	}
 	a.measure(d, memory)
-	gain := 0.0
-	a.rho, gain = a.solve()
+	rho, gain := a.solve()
+	a.rho = rho
 	a.state += gain * e
 	return e
 }

@@ -41,22 +41,23 @@ func DefaultMultiParams() MultiParams { return MultiParams{Alpha: 0.01, Gamma: 0
 // less than a kilobyte. A season is learnt as a mean over its first period and used from then on. ρ and κ are not fitted but
 // follow from the autocovariances of y - l - Σu (see drive).
 type HoltWintersMulti struct {
-	p       MultiParams
-	scale   Scale
-	steps   int // values given since the first one, missing ones included
-	level   float64
-	drive   drive
-	seasons [maxPeriods]binnedSeason
-	states  []float32
+	shape  *multiShape
+	steps  int // values given since the first one, missing ones included
+	level  float64
+	drive  drive
+	states []float32
 }
 
-// binnedSeason is one season: period steps in bins of bin steps, whose states begin at first.
-type binnedSeason struct {
-	period, bin, first, n int32
-	// pos is the position of the next value in the period, and ready says that a whole period was seen.
-	pos   int32
-	ready bool
+// multiShape is what a model and its copies have in common.
+type multiShape struct {
+	p       MultiParams
+	scale   Scale
+	seasons []binnedSeason // shortest first
+	states  int
 }
+
+// binnedSeason is one season: period steps in n bins of bin steps, whose states begin at first.
+type binnedSeason struct{ period, bin, first, n int }
 
 // NewHoltWintersMulti makes a model with seasons of these periods in steps, shortest first after sorting; periods below 2 are
 // left out, and without any it has a level only. It takes the log1p scale for ScaleAuto.
@@ -67,22 +68,24 @@ func NewHoltWintersMulti(periods []int, scale Scale, p MultiParams) (*HoltWinter
 	if scale == ScaleAuto {
 		scale = ScaleLog1p
 	}
-	w := &HoltWintersMulti{p: p, scale: scale}
-	i, total := 0, 0
+	shape := &multiShape{p: p, scale: scale}
 	for _, period := range slices.Compact(slices.Sorted(slices.Values(periods))) {
 		switch {
 		case period < 2:
 			continue
-		case period > MaxPeriod || i == maxPeriods:
+		case period > MaxPeriod || len(shape.seasons) == maxPeriods:
 			return nil, fmt.Errorf("holt-winters periods %v: at most %d, none above %d steps: %w", periods, maxPeriods, MaxPeriod, models.ErrInvalid)
 		}
-		s := newBinnedSeason(period, total)
-		w.seasons[i] = s
-		total += int(s.n)
-		i++
+		s := newBinnedSeason(period, shape.states)
+		shape.seasons = append(shape.seasons, s)
+		shape.states += s.n
 	}
-	w.states = make([]float32, total)
-	return w, nil
+	return &HoltWintersMulti{shape: shape, states: make([]float32, shape.states)}, nil
+}
+
+// twin implements twinner.
+func (w *HoltWintersMulti) twin() Forecaster {
+	return &HoltWintersMulti{shape: w.shape, states: make([]float32, len(w.states))}
 }
 
 func newBinnedSeason(period, first int) binnedSeason {
@@ -91,17 +94,16 @@ func newBinnedSeason(period, first int) binnedSeason {
 		states = weeklyStates
 	}
 	bin := (period + states - 1) / states
-	n := (period + bin - 1) / bin
-	return binnedSeason{period: int32(period), bin: int32(bin), first: int32(first), n: int32(n)} //nolint:gosec // at most MaxPeriod
+	return binnedSeason{period: period, bin: bin, first: first, n: (period + bin - 1) / bin}
 }
 
 // at returns the two states between which position pos lies, and the share of the second.
-func (s *binnedSeason) at(pos int32) (a, b int32, w float64) {
+func (s *binnedSeason) at(pos int) (a, b int, w float64) {
 	if s.bin == 1 {
 		return s.first + pos, s.first + pos, 0
 	}
 	x := (float64(pos)+0.5)/float64(s.bin) - 0.5
-	i := int32(math.Floor(x)) //nolint:gosec // between -1 and n
+	i := int(math.Floor(x))
 	w = x - float64(i)
 	j := i + 1
 	if i < 0 {
@@ -114,7 +116,7 @@ func (s *binnedSeason) at(pos int32) (a, b int32, w float64) {
 }
 
 // value returns the season at a position.
-func (w *HoltWintersMulti) value(s *binnedSeason, pos int32) float64 {
+func (w *HoltWintersMulti) value(s *binnedSeason, pos int) float64 {
 	a, b, share := s.at(pos)
 	u := float64(w.states[a])
 	if share > 0 {
@@ -123,66 +125,61 @@ func (w *HoltWintersMulti) value(s *binnedSeason, pos int32) float64 {
 	return u
 }
 
+// ready reports whether the model has seen a whole period of the season.
+func (w *HoltWintersMulti) ready(s *binnedSeason) bool { return w.steps >= s.period }
+
 // Update implements Forecaster.
 func (w *HoltWintersMulti) Update(y float64) {
-	z := w.scale.to(usable(y))
+	z := w.shape.scale.to(usable(y))
 	if w.steps == 0 && z != z {
 		return // time begins with a value
 	}
-	w.steps++
 	w.correct(z)
-	for i := range w.seasons {
-		s := &w.seasons[i]
-		if s.period == 0 {
-			break
-		}
-		if s.pos++; s.pos == s.period {
-			s.pos = 0
-			if !s.ready {
-				w.begin(s)
-			}
+	w.steps++
+	for i := range w.shape.seasons {
+		if s := &w.shape.seasons[i]; w.steps == s.period {
+			w.begin(s)
 		}
 	}
 }
 
 // correct takes in the value z, or lets the error fade if it is missing.
 func (w *HoltWintersMulti) correct(z float64) {
+	seasons := w.shape.seasons
 	base := w.level
-	for i := range w.seasons {
-		if s := &w.seasons[i]; s.ready {
-			base += w.value(s, s.pos)
+	for i := range seasons {
+		if s := &seasons[i]; w.ready(s) {
+			base += w.value(s, w.steps%s.period)
 		}
 	}
-	e := w.drive.step(z-base, w.p.Memory)
+	e := w.drive.step(z-base, w.shape.p.Memory)
 	if e != e {
 		return
 	}
-	for i := range w.seasons {
-		s := &w.seasons[i]
-		if s.period == 0 {
-			break
-		}
-		if !s.ready {
-			w.learn(s, z-base)
+	for i := range seasons {
+		s := &seasons[i]
+		pos := w.steps % s.period
+		if !w.ready(s) {
+			w.learn(s, pos, z-base)
 			continue
 		}
-		gain := w.p.Gamma / float64(s.bin)
-		a, b, share := s.at(s.pos)
+		gain := w.shape.p.Gamma / float64(s.bin)
+		a, b, share := s.at(pos)
 		w.states[a] += float32((1 - share) * gain * e)
 		if share > 0 {
 			w.states[b] += float32(share * gain * e)
 		}
 	}
-	w.level += max(w.p.Alpha, 1/float64(w.steps)) * e
+	w.level += max(w.shape.p.Alpha, 1/float64(w.steps+1)) * e
 }
 
 // learn averages the remainder into the bin of a season that is not in use yet.
-func (w *HoltWintersMulti) learn(s *binnedSeason, r float64) {
-	u := &w.states[s.first+s.pos/s.bin]
-	*u += float32((r - float64(*u)) / float64(s.pos%s.bin+1))
+func (w *HoltWintersMulti) learn(s *binnedSeason, pos int, r float64) {
+	u := &w.states[s.first+pos/s.bin]
+	*u += float32((r - float64(*u)) / float64(pos%s.bin+1))
 }
 
-// begin puts a season into use: its mean goes to the level.
+// begin puts a season into use, around zero: its mean is in the level already.
 func (w *HoltWintersMulti) begin(s *binnedSeason) {
 	u := w.states[s.first : s.first+s.n]
 	mean := 0.0
@@ -192,7 +189,6 @@ func (w *HoltWintersMulti) begin(s *binnedSeason) {
 	for i := range u {
 		u[i] -= float32(mean)
 	}
-	s.ready = true
 }
 
 // Forecast implements Forecaster; it needs one value.
@@ -205,12 +201,12 @@ func (w *HoltWintersMulti) Forecast(dst []float64) error {
 		ar *= w.drive.rho
 		dst[h] = w.level + ar
 	}
-	for i := range w.seasons {
-		s := &w.seasons[i]
-		if !s.ready {
+	for i := range w.shape.seasons {
+		s := &w.shape.seasons[i]
+		if !w.ready(s) {
 			continue
 		}
-		pos := s.pos
+		pos := w.steps % s.period
 		for h := range dst {
 			dst[h] += w.value(s, pos)
 			if pos++; pos == s.period {
@@ -219,7 +215,7 @@ func (w *HoltWintersMulti) Forecast(dst []float64) error {
 		}
 	}
 	for h, z := range dst {
-		dst[h] = max(-MaxValue, min(w.scale.back(z), MaxValue))
+		dst[h] = max(-MaxValue, min(w.shape.scale.back(z), MaxValue))
 	}
 	return nil
 }
@@ -230,10 +226,9 @@ func (w *HoltWintersMulti) MarshalBinary() ([]byte, error) {
 	b.int(w.steps)
 	b.float(w.level)
 	w.drive.write(&b)
-	for i := range w.seasons {
-		b.int(int(w.seasons[i].period))
-		b.int(int(w.seasons[i].pos))
-		b.bool(w.seasons[i].ready)
+	b.int(len(w.shape.seasons))
+	for _, s := range w.shape.seasons {
+		b.int(s.period)
 	}
 	b.floats32(w.states)
 	return seal(hmMagic, b.b), nil
@@ -251,15 +246,12 @@ func (w *HoltWintersMulti) UnmarshalBinary(data []byte) error {
 	fresh.steps = r.int(0, math.MaxInt)
 	fresh.level = r.float(-limit, limit)
 	fresh.drive.read(r, limit)
-	for i := range fresh.seasons {
-		s := &fresh.seasons[i]
-		if period := r.int(0, MaxPeriod); period != int(s.period) {
+	if n := r.int(0, maxPeriods); n != len(w.shape.seasons) {
+		r.fail("%d seasons, not %d", n, len(w.shape.seasons))
+	}
+	for _, s := range w.shape.seasons {
+		if period := r.int(0, MaxPeriod); period != s.period {
 			r.fail("a season of %d steps, not %d", period, s.period)
-		}
-		s.pos = int32(r.int(0, max(0, int(s.period)-1))) //nolint:gosec // at most MaxPeriod
-		s.ready = r.bool()
-		if s.ready && s.period == 0 {
-			r.fail("a season that is not there is ready")
 		}
 	}
 	fresh.states = r.floats32(len(w.states), false)

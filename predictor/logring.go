@@ -3,6 +3,7 @@ package predictor
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
 // logRing is a ring of the latest values in two bytes each: 0 is zero, the last code a missing value, and the others are
@@ -108,6 +109,67 @@ func (r *logRing) at(age int) float64 {
 		i += len(r.codes)
 	}
 	return decode(r.codes[i], r.unit)
+}
+
+// maxRingMedian is the widest window that median takes.
+const maxRingMedian = 64
+
+// median returns the median of the latest values that are not missing, at most window of them; ok is false if there is none.
+// Codes are in the order of the values, so only the result is decoded.
+func (r *logRing) median(window int) (v float64, ok bool) {
+	var room [maxRingMedian]uint16
+	n, i := 0, r.next
+	for range r.n {
+		if i--; i < 0 {
+			i += len(r.codes)
+		}
+		if c := r.codes[i]; c != codeMissing {
+			room[n] = c
+			if n++; n == window {
+				break
+			}
+		}
+	}
+	if n == 0 {
+		return 0, false
+	}
+	codes := room[:n]
+	high := nth(codes, n/2)
+	low := high
+	if n%2 == 0 {
+		low = slices.Max(codes[:n/2])
+	}
+	return (decode(low, r.unit) + decode(high, r.unit)) / 2, true
+}
+
+// nth puts the k-th smallest value, k from 0, in its place with none greater before it, and returns it (Hoare 1961).
+func nth(v []uint16, k int) uint16 {
+	for lo, hi := 0, len(v)-1; lo < hi; {
+		pivot := v[(lo+hi)/2]
+		i, j := lo, hi
+		for i <= j {
+			for v[i] < pivot {
+				i++
+			}
+			for v[j] > pivot {
+				j--
+			}
+			if i <= j {
+				v[i], v[j] = v[j], v[i]
+				i++
+				j--
+			}
+		}
+		switch {
+		case k <= j:
+			hi = j
+		case k >= i:
+			lo = i
+		default:
+			return v[k]
+		}
+	}
+	return v[k]
 }
 
 // tail returns all values in time order.

@@ -23,6 +23,15 @@ type Median struct {
 	recent history
 	// sorted are the places of recent in order of their values.
 	sorted []uint16
+	// ring, if not nil, is the pool's history, which then replaces the two.
+	ring *logRing
+}
+
+// share makes the model read the pool's history instead of keeping values of its own.
+func (m *Median) share(h past) {
+	if ring, ok := h.(*logRing); ok && m.window <= maxRingMedian {
+		m.ring = ring
+	}
 }
 
 // NewMedian makes the model with a window in steps, in [1, 4096].
@@ -36,7 +45,7 @@ func NewMedian(window int) (*Median, error) {
 // Update implements Forecaster; it moves at most window values, which is a constant.
 func (m *Median) Update(y float64) {
 	y = usable(y)
-	if math.IsNaN(y) {
+	if math.IsNaN(y) || m.ring != nil {
 		return
 	}
 	at := m.recent.len() // where the value goes
@@ -63,6 +72,9 @@ func (m *Median) insert(at int) {
 
 // flat implements flatForecaster.
 func (m *Median) flat() (float64, bool) {
+	if m.ring != nil {
+		return m.ring.median(m.window)
+	}
 	n := len(m.sorted)
 	if n == 0 {
 		return 0, false
@@ -100,6 +112,10 @@ func (m *Median) UnmarshalBinary(data []byte) error {
 	fresh := Median{window: r.int(1, maxMedian)}
 	fresh.recent = newHistory(fresh.window)
 	fresh.recent.read(r)
+	fresh.ring = m.ring
+	if m.ring != nil && (fresh.recent.len() > 0 || fresh.window != m.window) {
+		r.fail("the history is shared in one and not in the other")
+	}
 	for _, v := range fresh.recent.values {
 		if v != v {
 			r.fail("a value is missing")

@@ -57,7 +57,11 @@ func (s *Shared) newAwake() *awake {
 
 // member makes a member that reads the history of the ring.
 func (s *Shared) member(m int, ring *logRing) Forecaster {
-	f, _ := s.specs[m].model.New(s.specs[m].setting) // NewShared has made it once, so it can be made
+	spec := &s.specs[m]
+	if spec.twins != nil {
+		return spec.twins.twin()
+	}
+	f, _ := spec.model.New(spec.setting) // NewShared has made it once, so it can be made
 	if f, ok := f.(sharer); ok {
 		f.share(ring)
 	}

@@ -14,7 +14,8 @@ const (
 // scorer keeps the forecasts of the members until their time has come, and their mean absolute errors at the leads.
 type scorer struct {
 	l *layout
-	// errs[k*members+m] is the mean absolute error of member m at lead k, counts how many it averages. Clock members use k = 0.
+	// errs[k*members+m] is the mean absolute error of member m at lead k; clock members use k = 0. counts[m] is how many errors
+	// that of the first lead averages; those of the others are behind by their lead.
 	errs   []float32
 	counts []uint16
 	// flat is a ring of rows, one for each of the latest origins: the columns below, then the flat members.
@@ -45,7 +46,7 @@ func newScorer(l *layout) scorer {
 		return head
 	}
 	return scorer{
-		l: l, errs: take(n), flat: take(flat), path: take(path), clock: take(l.width[kindClock]), counts: make([]uint16, n),
+		l: l, errs: take(n), flat: take(flat), path: take(path), clock: take(l.width[kindClock]), counts: make([]uint16, l.members),
 	}
 }
 
@@ -89,23 +90,25 @@ func (s *scorer) score(sh *Shared, y float64) {
 				}
 				f = s.clock[spec.column]
 			}
-			s.add(k*s.l.members+m, math.Abs(y-float64(f)))
+			s.add(k, m, math.Abs(y-float64(f)))
 		}
 	}
 }
 
-// add takes an error into the mean at the index, unless the member was not ready.
-func (s *scorer) add(i int, e float64) {
+// add takes an error of member m at lead k into the mean, unless the member was not ready.
+func (s *scorer) add(k, m int, e float64) {
 	if e != e {
 		return
 	}
-	n := s.counts[i]
-	if int(n) < s.l.memory {
-		n++
-		s.counts[i] = n
+	if k == 0 && int(s.counts[m]) < s.l.memory {
+		s.counts[m]++
 	}
-	s.errs[i] += (float32(min(e, errorGuard)) - s.errs[i]) / float32(n)
+	mean := &s.errs[k*s.l.members+m]
+	*mean += (float32(min(e, errorGuard)) - *mean) / float32(s.count(k, m))
 }
+
+// count returns how many errors count in the mean of member m at lead k, at least 1.
+func (s *scorer) count(k, m int) int { return max(1, int(s.counts[m])-(s.l.leads[k]-1)) }
 
 // predict mixes the members and leaves the forecasts of every lead to be scored.
 func (s *scorer) predict(sh *Shared, r *room, spread, last float64) {
@@ -147,7 +150,7 @@ func (s *scorer) errorAt(sh *Shared, k, m int) (e float64, n int) {
 		return float64(s.errs[m]), int(s.counts[m])
 	}
 	i := k*s.l.members + m
-	e, n = float64(s.errs[i]), int(s.counts[i])
+	e, n = float64(s.errs[i]), int(s.counts[m])
 	if k > 0 && s.l.leads[k] > s.l.leads[k-1]+1 {
 		e = max(e, float64(s.errs[i-s.l.members]))
 	}

@@ -25,6 +25,8 @@ type memberSpec struct {
 	model   Model
 	setting Setting
 	kind    kind
+	// twins, if not nil, makes the member faster and smaller than the model does.
+	twins twinner
 	// column is the place among the members of the same kind.
 	column int
 }
@@ -43,6 +45,9 @@ const (
 
 	numKinds
 )
+
+// twinner is a forecaster that can make others of its kind, without history, that share its constants.
+type twinner interface{ twin() Forecaster }
 
 // flatForecaster is a forecaster whose forecasts are the same for all steps; ok is false if there is none yet.
 type flatForecaster interface {
@@ -129,6 +134,7 @@ func (s *Shared) add(name string, model Model, period int) error {
 	if err != nil {
 		return fmt.Errorf("model %s: %w", name, err)
 	}
+	spec.twins, _ = f.(twinner)
 	switch f := f.(type) {
 	case flatForecaster:
 		spec.kind = kindFlat
