@@ -79,32 +79,46 @@ func (h histogram) shift(by int) {
 	}
 }
 
-// quantile returns the quantile at the level: the residual of rank (n+1)·level, where the residuals of a bin are spread over it.
-func (h histogram) quantile(variant int, level float64) float64 {
+// quantiles writes the quantiles at the levels, which increase: for each the residual of rank (n+1)·level, where the residuals
+// of a bin are spread over it.
+func (h histogram) quantiles(variant int, levels, dst []float64) {
 	n := h.total()
-	if n == 0 {
-		return 0
-	}
-	rank := min(max(level*float64(n+1), 1), float64(n))
-	below := 0.0
-	i := 0
-	for ; i < histBins-1; i++ {
-		if c := float64(h[i]); rank < below+c+0.5 && c > 0 {
-			break
+	below, i := 0.0, 0
+	for l, level := range levels {
+		if n == 0 {
+			dst[l] = 0
+			continue
 		}
-		below += float64(h[i])
+		rank := min(max(level*float64(n+1), 1), float64(n))
+		for i < histBins-1 && (h[i] == 0 || rank >= below+float64(h[i])+0.5) {
+			below += float64(h[i])
+			i++
+		}
+		dst[l] = inside(variant, i, min(max((rank-below-0.5)/max(float64(h[i]), 1), 0), 1))
 	}
-	c := max(float64(h[i]), 1)
-	return h.inside(variant, i, min(max((rank-below-0.5)/c, 0), 1))
 }
 
 // inside returns the residual at a share of the way through bin i.
-func (histogram) inside(variant, i int, share float64) float64 {
+func inside(variant, i int, share float64) float64 {
 	switch size := i - histZero; {
 	case size > 0:
-		return histLow[variant] * math.Exp2((float64(size-1)+share)/perOctave)
+		low := edge(variant, size-1)
+		return low + share*(edge(variant, size)-low)
 	case size < 0:
-		return -histLow[variant] * math.Exp2((float64(-size)-share)/perOctave)
+		high := edge(variant, -size)
+		return share*(high-edge(variant, -size-1)) - high
 	}
 	return 0
+}
+
+// edge returns the size at which bin i+1 from zero begins.
+func edge(variant, i int) float64 {
+	frac := 1.0
+	switch i % perOctave {
+	case 1:
+		frac = 1.2599210498948732 // the cube root of 2
+	case 2:
+		frac = 1.5874010519681994 // and its square
+	}
+	return math.Ldexp(histLow[variant]*frac, i/perOctave)
 }

@@ -108,9 +108,11 @@ func (q *quantiler) add(k int, y, mix, spread float64) {
 	for v, unit := range units {
 		h := q.hist(k, v)
 		if q.seen[k] >= minResiduals {
+			var room [maxLevels]float64
+			h.quantiles(v, q.l.levels, room[:])
 			loss := 0.0
-			for _, level := range q.l.levels {
-				loss += pinball(y, max(0, mix+unit*h.quantile(v, level)), level)
+			for i, level := range q.l.levels {
+				loss += pinball(y, max(0, mix+unit*room[i]), level)
 			}
 			p := &q.pinball[k*numVariants+v]
 			*p += (float32(min(loss, errorGuard)) - *p) * float32(max(pinballFloor, 1/float64(q.seen[k]-minResiduals+1)))
@@ -135,9 +137,10 @@ func (q *quantiler) offsets(k int, dst []float64) {
 	units := q.units(q.spread.value())
 	ratio := (float64(q.pinball[k*numVariants+variantScaled]) + tinyError) / (float64(q.pinball[k*numVariants+variantPlain]) + tinyError)
 	w := 1 / (1 + sharpen(ratio))
-	for i, level := range q.l.levels {
-		plain := units[variantPlain] * q.hist(k, variantPlain).quantile(variantPlain, level)
-		scaled := units[variantScaled] * q.hist(k, variantScaled).quantile(variantScaled, level)
-		dst[i] = (1-w)*plain + w*scaled
+	var plain, scaled [maxLevels]float64
+	q.hist(k, variantPlain).quantiles(variantPlain, q.l.levels, plain[:])
+	q.hist(k, variantScaled).quantiles(variantScaled, q.l.levels, scaled[:])
+	for i := range dst {
+		dst[i] = (1-w)*units[variantPlain]*plain[i] + w*units[variantScaled]*scaled[i]
 	}
 }
