@@ -14,6 +14,8 @@ type Setting struct {
 	Step time.Duration
 	// Period is the season's length in steps for a seasonal model, else 0.
 	Period int
+	// Periods are the lengths of all configured seasons in steps, for models that take several at once.
+	Periods []int
 	// Scale is the configured scale.
 	Scale Scale
 	// Periods are all the series' periods in steps, for models that implement MultiSeason; empty if they are not known.
@@ -47,6 +49,7 @@ func Models() []Model {
 		{"holt_winters_smooth", "the same with a season in coarse bins; good on noisy counts with a daily course", true, 2 * poolSmoothBins, newPoolSmooth},
 		{"holt_winters_damped", "level, damped trend and season; good on smooth growth", true, 0, newPoolDamped},
 		{"holt_winters_multiplicative", "level times season; good on smooth load that never falls to zero", true, 0, newPoolMultiplicative},
+		{"holt_winters_multi", "level, all seasons at once and autocorrelated errors, in a kilobyte; needs no fit", false, 0, newPoolMulti},
 		{"seasonal_naive", "repeats the last period; good on timers", true, 0, newPoolSeasonalNaive},
 		{"persistence", "repeats the last value", false, 0, func(Setting) (Forecaster, error) { return NewPersistence(), nil }},
 		{"mean_fast", "mean of the last few steps; good on bursts", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.4) }},
@@ -101,6 +104,7 @@ func sparseModels() []Model {
 const (
 	poolStates      = 1440 // seasonal states at most
 	poolSmoothBins  = 96   // bins of the smooth variant: 15 minutes of a day
+	poolShortSeason = 96   // steps below which a season is short
 	poolEvaluations = 30
 	poolLossWindow  = 2048
 	poolPeriods     = 4    // periods of history that a fit uses
@@ -119,6 +123,20 @@ func newPoolHoltWinters(s Setting) (Forecaster, error) {
 	o := poolOptions(s)
 	o.AR = true
 	return NewHoltWinters(o)
+}
+
+// newPoolMulti leaves seasons that are over within a few steps to the models that repeat, if there are longer ones.
+func newPoolMulti(s Setting) (Forecaster, error) {
+	var long []int
+	for _, period := range s.Periods {
+		if period >= poolShortSeason {
+			long = append(long, period)
+		}
+	}
+	if len(long) == 0 {
+		long = s.Periods
+	}
+	return NewHoltWintersMulti(long, s.Scale, DefaultMultiParams())
 }
 
 func newPoolSmooth(s Setting) (Forecaster, error) {
