@@ -14,12 +14,10 @@ type Setting struct {
 	Step time.Duration
 	// Period is the season's length in steps for a seasonal model, else 0.
 	Period int
-	// Periods are the lengths of all configured seasons in steps, for models that take several at once.
+	// Periods are the lengths of all seasons in steps, for models that take several at once; empty if they are not known.
 	Periods []int
 	// Scale is the configured scale.
 	Scale Scale
-	// Periods are all the series' periods in steps, for models that implement MultiSeason; empty if they are not known.
-	Periods []int
 }
 
 // Model is a kind of forecaster that the pool can use.
