@@ -55,7 +55,10 @@ func Forecast(ctx context.Context, stdio IO, o ForecastOptions) error {
 	if err != nil {
 		return err
 	}
-	bar := newProgress(stdio, "forecast", len(file.Series))
+	bar := &progress{}
+	if o.Explain == "" && (f.output != nil || !isTerminal(stdio.Out)) { // else it would mix with what is printed
+		bar = newProgress(stdio, "forecast", len(file.Series))
+	}
 	defer bar.finish()
 	f.done = bar.add
 	if f.output == nil {
