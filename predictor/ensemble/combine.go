@@ -50,7 +50,7 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 		// Where windows are many, the median of the mixed distributions misses by less than the mix of the points.
 		weights = out.medians(res.Mean)
 	}
-	res.Quantiles = out.quantiles(opt.Levels, whole(y) && opt.tuned().Round > 0)
+	res.Quantiles = out.quantiles(opt.Levels, whole(y))
 	for m, name := range r.names {
 		rep := MemberReport{Name: name, MAE: r.meanError(m)}
 		for b := range ends {
