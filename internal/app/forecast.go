@@ -50,25 +50,33 @@ func Forecast(ctx context.Context, stdio IO, o ForecastOptions) error {
 	if err != nil {
 		return err
 	}
+	defer f.abandon()
 	file, err := readSeries(stdio, o.Input, f.read)
 	if err != nil {
 		return err
 	}
-	bar := newProgress(stdio, "forecast", len(file.Series))
+	bar := &progress{}
+	if o.Explain == "" && (f.output != nil || !isTerminal(stdio.Out)) { // else it would mix with what is printed
+		bar = newProgress(stdio, "forecast", len(file.Series))
+	}
 	defer bar.finish()
 	f.done = bar.add
 	if f.output == nil {
-		return f.run(ctx, stdio.Out, file.Series)
+		err = f.run(ctx, stdio.Out, file.Series)
+	} else {
+		var work error
+		err = f.output.finish(func(w io.Writer) error {
+			work = f.run(ctx, w, file.Series)
+			return work
+		})
+		if work != nil {
+			err = work // without the name of the file, which is not to blame
+		}
 	}
-	var work error
-	err = f.output.finish(func(w io.Writer) error {
-		work = f.run(ctx, w, file.Series)
-		return work
-	})
-	if work != nil {
-		return work // without the name of the file, which is not to blame
+	if err != nil {
+		return err
 	}
-	return err
+	return f.plot.finish(stdio.Err)
 }
 
 // readSeries reads the input and says what was done to it.
@@ -91,6 +99,7 @@ type forecasting struct {
 	workers int
 	output  *output // nil is standard output
 	explain explainer
+	plot    *forecastPlot // nil if none is asked for
 	warn    io.Writer
 	done    func(int)
 }
@@ -115,12 +124,30 @@ func newForecasting(stdio IO, o ForecastOptions) (*forecasting, error) {
 	if f.explain, err = newExplainer(o.Explain, to); err != nil {
 		return nil, err
 	}
+	if o.Plot != "" {
+		out, err := createPlot(o.Plot)
+		if err != nil {
+			return nil, err
+		}
+		f.plot = &forecastPlot{out: out, levels: f.forecast.Levels}
+	}
 	if o.Output != "" && o.Output != "-" {
 		if f.output, err = createOutput(o.Output); err != nil {
+			f.abandon()
 			return nil, err
 		}
 	}
 	return f, nil
+}
+
+// abandon removes files that were begun and not finished.
+func (f *forecasting) abandon() {
+	if f.output != nil {
+		f.output.abandon()
+	}
+	if f.plot != nil {
+		f.plot.out.abandon()
+	}
 }
 
 // batch is how many series are worked on before their forecasts are written: enough to keep all cores busy, and few enough to fit into
@@ -181,6 +208,7 @@ func (f *forecasting) tell(out *bufio.Writer, s *series.Series, r *ensemble.Resu
 		_, err = fmt.Fprintf(f.warn, "warning: no forecast of series %q: %v\n", s.Name, why)
 	} else {
 		err = f.write(out, s.Name, r)
+		f.plot.add(s, r)
 	}
 	if err != nil {
 		return err

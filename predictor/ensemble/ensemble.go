@@ -34,6 +34,8 @@ type Options struct {
 	Periods []int
 	// Models are names from predictor.Models; nil takes those that suit the series.
 	Models []string
+
+	tune *tuning
 }
 
 // Result is the forecast of one series.

@@ -8,8 +8,8 @@ import (
 
 // The rule of the quantiles.
 const (
-	quantilePower = 15 // a weight falls with this power of the pinball loss
-	quantileBest  = 4  // so many distributions are mixed
+	quantilePower = 12 // a weight falls with this power of the pinball loss
+	quantileBest  = 10 // so many distributions are mixed
 	folds         = 6  // a past window is scored with residuals of the windows outside its fold
 )
 
@@ -24,6 +24,25 @@ const (
 	deciles = 9
 )
 
+type tuning struct {
+	Power, Best float64
+	NormWindows float64 `json:",omitempty"`
+	Mix         float64 `json:",omitempty"` // share of the loss over all steps
+	Recency     float64 `json:",omitempty"`
+	Phase       float64 `json:",omitempty"` // weight of the windows of past periods
+	Kinds       int     `json:",omitempty"`
+	EG          int     `json:",omitempty"`
+	Rate        float64 `json:",omitempty"`
+	Widen       int     `json:",omitempty"`
+}
+
+func (o *Options) tuned() *tuning {
+	if o.tune != nil {
+		return o.tune
+	}
+	return &tuning{Power: quantilePower, Best: quantileBest, Kinds: 2, NormWindows: 0.75, Mix: 0.3}
+}
+
 // dist is a distribution at the levels of the grid.
 type dist [gridLen]float64
 
@@ -33,6 +52,8 @@ type scaleKind int
 const (
 	plain  scaleKind = iota // not at all
 	moving                  // by how much the series moved lately
+	level                   // by the forecast
+	root                    // by the root of the forecast
 	native                  // there are no residuals: the member knows quantiles by itself
 	scaleKinds
 )
@@ -42,6 +63,7 @@ type candidate struct {
 	member int
 	kind   scaleKind
 	loss   float64
+	losses []float64 // of each window
 	weight float64
 	// errors are the sorted scaled residuals.
 	errors []float64
@@ -49,10 +71,13 @@ type candidate struct {
 
 // quantiler makes quantiles out of a record.
 type quantiler struct {
-	r    *record
-	low  float64
-	fold []int
-	buf  []scored
+	r       *record
+	low     float64
+	fold    []int
+	buf     []scored
+	t       *tuning
+	scales  [][]float64
+	winLoss []float64
 }
 
 // scored is a residual and the fold of its window.
@@ -64,14 +89,21 @@ type scored struct {
 // quantiles returns the quantiles of the levels asked for: per bucket of horizons the distributions that did best on the past
 // windows, averaged quantile by quantile.
 func quantiles(r *record, ends []int, opt *Options, mean []float64, low float64) [][]float64 {
-	q := &quantiler{r: r, low: low, fold: make([]int, len(r.origins))}
+	q := &quantiler{r: r, low: low, t: opt.tuned(), fold: make([]int, len(r.origins))}
 	for o := range q.fold {
 		q.fold[o] = o * folds / len(r.origins)
 	}
 	all := make([]dist, len(mean))
 	from := 0
+	var cands [][]candidate
 	for _, end := range ends {
-		q.bucket(from, end, all, mean)
+		cands = append(cands, q.candidates(from, end))
+		from = end
+	}
+	q.judge(cands)
+	from = 0
+	for b, end := range ends {
+		q.bucket(from, end, cands[b], all, mean)
 		from = end
 	}
 	out := make([][]float64, len(opt.Levels))
@@ -85,8 +117,8 @@ func quantiles(r *record, ends []int, opt *Options, mean []float64, low float64)
 }
 
 // bucket fills the distributions of the steps ahead in [from, to).
-func (q *quantiler) bucket(from, to int, all []dist, mean []float64) {
-	best := q.best(q.candidates(from, to))
+func (q *quantiler) bucket(from, to int, cands []candidate, all []dist, mean []float64) {
+	best := q.best(cands)
 	for h := from; h < to; h++ {
 		if len(best) == 0 {
 			for l := range all[h] {
@@ -111,7 +143,7 @@ func (q *quantiler) candidates(from, to int) []candidate {
 		if q.r.now[m] == nil {
 			continue
 		}
-		for kind := range native {
+		for kind := range scaleKind(q.t.Kinds) {
 			if c, ok := q.score(m, kind, from, to); ok {
 				all = append(all, c)
 			}
@@ -125,13 +157,66 @@ func (q *quantiler) candidates(from, to int) []candidate {
 	return all
 }
 
+// judge turns the losses of the windows into one loss.
+func (q *quantiler) judge(cands [][]candidate) {
+	n := len(q.r.origins)
+	total := map[[2]int]float64{}
+	for b := range cands {
+		w := make([]float64, n)
+		size := 0.0
+		for o := range w {
+			mean, k := 0.0, 0.0
+			for i := range cands[b] {
+				mean += min(cands[b][i].losses[o], 1e30)
+				k++
+			}
+			w[o] = mean / max(k, 1)
+			size += w[o] / float64(n)
+		}
+		for o := range w {
+			w[o] = math.Pow((w[o]+0.1*size+tiny)/(size+tiny), -q.t.NormWindows)
+			if q.t.Recency > 0 {
+				w[o] *= math.Pow(q.t.Recency, float64(n-1-o))
+			}
+			if q.t.Phase > 0 && q.r.origins[o] < q.r.origins[n-1]-recentStride*recentOrigins {
+				w[o] *= q.t.Phase
+			}
+		}
+		best := math.Inf(1)
+		for i := range cands[b] {
+			c := &cands[b][i]
+			sum, mass := 0.0, 0.0
+			for o := range w {
+				sum += w[o] * c.losses[o]
+				mass += w[o]
+			}
+			c.loss = sum / mass
+			best = min(best, c.loss)
+		}
+		for i := range cands[b] {
+			c := &cands[b][i]
+			total[[2]int{c.member, int(c.kind)}] += (c.loss + tiny) / (best + tiny) / float64(len(cands))
+		}
+	}
+	for b := range cands {
+		best := math.Inf(1)
+		for _, c := range cands[b] {
+			best = min(best, c.loss)
+		}
+		for i := range cands[b] {
+			c := &cands[b][i]
+			c.loss = (1-q.t.Mix)*c.loss + q.t.Mix*(best+tiny)*total[[2]int{c.member, int(c.kind)}]
+		}
+	}
+}
+
 // best keeps the best candidates and gives them weights that sum to 1.
 func (q *quantiler) best(all []candidate) []candidate {
 	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(a.loss, b.loss) })
-	all = all[:min(quantileBest, len(all))]
+	all = all[:min(int(q.t.Best), len(all))]
 	sum := 0.0
 	for i := range all {
-		all[i].weight = math.Pow((all[0].loss+tiny)/(all[i].loss+tiny), quantilePower)
+		all[i].weight = math.Pow((all[0].loss+tiny)/(all[i].loss+tiny), q.t.Power)
 		sum += all[i].weight
 	}
 	for i := range all {
@@ -141,9 +226,14 @@ func (q *quantiler) best(all []candidate) []candidate {
 }
 
 // scaleAt returns what residuals are divided by at an origin; the last one is the end.
-func (q *quantiler) scaleAt(kind scaleKind, o int) float64 {
-	if kind == plain {
+func (q *quantiler) scaleAt(kind scaleKind, o int, f float64) float64 {
+	switch kind {
+	case plain:
 		return 1
+	case level:
+		return max(0, f) + 0.3*q.r.spreadMean
+	case root:
+		return math.Sqrt(max(0, f) + 0.3*q.r.spreadMean)
 	}
 	return max(q.r.spread[o], 1e-3*q.r.spreadMean)
 }
@@ -154,9 +244,9 @@ func (q *quantiler) score(m int, kind scaleKind, from, to int) (candidate, bool)
 	q.buf = q.buf[:0]
 	var count [folds]int
 	for o := range r.origins {
-		s := q.scaleAt(kind, o)
 		for h := from; h < to; h++ {
 			cell := o*r.horizon + h
+			s := q.scaleAt(kind, o, r.paths[m][cell])
 			if e := (r.actual[cell] - r.paths[m][cell]) / s; e == e {
 				q.buf = append(q.buf, scored{e, q.fold[o]})
 				count[q.fold[o]]++
@@ -172,19 +262,20 @@ func (q *quantiler) score(m int, kind scaleKind, from, to int) (candidate, bool)
 	for f := range without {
 		without[f] = q.without(f, n-count[f])
 	}
-	loss := 0.0
+	losses := make([]float64, len(r.origins))
 	for o := range r.origins {
-		s, shape := q.scaleAt(kind, o), &without[q.fold[o]]
+		shape := &without[q.fold[o]]
 		for h := from; h < to; h++ {
 			cell := o*r.horizon + h
 			if p, a := r.paths[m][cell], r.actual[cell]; p == p && a == a {
+				s := q.scaleAt(kind, o, p)
 				for l, e := range shape {
-					loss += pinball(a, max(q.low, p+s*e), grid[firstDecile+l])
+					losses[o] += pinball(a, max(q.low, p+s*e), grid[firstDecile+l])
 				}
 			}
 		}
 	}
-	c := candidate{member: m, kind: kind, loss: loss / float64(n), errors: make([]float64, n)}
+	c := candidate{member: m, kind: kind, losses: losses, errors: make([]float64, n)}
 	for i, v := range q.buf {
 		c.errors[i] = v.e
 	}
@@ -218,7 +309,8 @@ func (q *quantiler) without(fold, n int) (out [deciles]float64) {
 // scoreNative judges the quantiles that a member forecasts by itself.
 func (q *quantiler) scoreNative(m, from, to int) (candidate, bool) {
 	r := q.r
-	loss, n := 0.0, 0
+	n := 0
+	losses := make([]float64, len(r.origins))
 	for o := range r.origins {
 		for h := from; h < to; h++ {
 			cell := o*r.horizon + h
@@ -228,11 +320,11 @@ func (q *quantiler) scoreNative(m, from, to int) (candidate, bool) {
 			}
 			n++
 			for l := range deciles {
-				loss += pinball(a, max(q.low, r.qpaths[m][firstDecile+l][cell]), grid[firstDecile+l])
+				losses[o] += pinball(a, max(q.low, r.qpaths[m][firstDecile+l][cell]), grid[firstDecile+l])
 			}
 		}
 	}
-	return candidate{member: m, kind: native, loss: loss / float64(max(n, 1))}, n > 0
+	return candidate{member: m, kind: native, losses: losses}, n > 0
 }
 
 // now returns the distribution of a candidate h+1 steps after the end.
@@ -241,7 +333,7 @@ func (q *quantiler) now(c *candidate, h int) (d dist) {
 		if c.kind == native {
 			d[l] = q.r.qnow[c.member][l][h]
 		} else {
-			d[l] = q.r.now[c.member][h] + q.scaleAt(c.kind, len(q.r.origins))*empirical(c.errors, level)
+			d[l] = q.r.now[c.member][h] + q.scaleAt(c.kind, len(q.r.origins), q.r.now[c.member][h])*empirical(c.errors, level)
 		}
 		d[l] = max(q.low, d[l])
 	}
