@@ -66,6 +66,7 @@ func seasonalModels() []Model {
 		{"shifted_period", "the last period, moved to the level of its last quarter", true, 0, shiftedPeriod(1, 1, 1)},
 		{"shifted_periods", "median of the last four periods, half moved to the level of the last quarter, for a while", true, 0, shiftedPeriod(4, 0.5, 0.95)},
 		{"rank1", "shape of the period times a level by ridge regression", true, 0, newRank1},
+		{"theta", "smoothed level with half the trend on the series without its short season", true, 0, newTheta},
 	}
 }
 
@@ -150,4 +151,9 @@ func shiftedPeriod(depth int, share, decay float64) func(Setting) (Forecaster, e
 func newRank1(s Setting) (Forecaster, error) {
 	short, long := s.seasons()
 	return NewRank1(Rank1Options{Period: short, Long: long, Shapes: 4, Lambda: 0.01})
+}
+
+func newTheta(s Setting) (Forecaster, error) {
+	short, _ := s.seasons()
+	return NewTheta(short)
 }

@@ -17,7 +17,7 @@ func Variants(y []float64, opt Options, ts []Tuning) ([]*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	past, err := backtest(y, members, &opt)
+	past, err := backtest(y, members, &opt, low)
 	if err != nil {
 		return nil, err
 	}

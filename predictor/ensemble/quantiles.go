@@ -231,11 +231,11 @@ func (q *quantiler) scaleAt(kind scaleKind, o int, f float64) float64 {
 	case plain:
 		return 1
 	case level:
-		return max(0, f) + 0.3*q.r.spreadMean
+		return max(0, f) + 0.3*q.r.spreadMean + 1e-300
 	case root:
-		return math.Sqrt(max(0, f) + 0.3*q.r.spreadMean)
+		return math.Sqrt(max(0, f) + 0.3*q.r.spreadMean + 1e-300)
 	}
-	return max(q.r.spread[o], 1e-3*q.r.spreadMean)
+	return max(q.r.spread[o], 1e-3*q.r.spreadMean, 1e-6*math.Abs(f)+1e-300)
 }
 
 // score judges the residual quantiles of a member.
