@@ -48,12 +48,12 @@ const maxNearLags = 26
 // from one another, which is what a combination lives on.
 func seasonalModels() []Model {
 	return []Model{
-		{"double_season", "level, two seasons and fading errors on the logarithm, fixed parameters; good on regular load", true, 0, doubleSeason(DoubleSeasonParams{0.15, 0.12, 0.1, 0.93})},
-		{"double_season_firm", "the same with seasons that hardly change", true, 0, doubleSeason(DoubleSeasonParams{0.15, 0.01, 0.03, 0.97})},
-		{"double_season_slow", "the same with a slow level", true, 0, doubleSeason(DoubleSeasonParams{0.01, 0.12, 0.1, 0.5})},
-		{"double_season_steady", "the same with a slow level, a quick long season and no fading errors", true, 0, doubleSeason(DoubleSeasonParams{0.01, 0.12, 0.35, 0})},
-		{"double_season_quick", "the same with quick seasons", true, 0, doubleSeason(DoubleSeasonParams{0.05, 0.2, 0.5, 0.97})},
-		{"double_season_lively", "the same with a slow level and very quick seasons", true, 0, doubleSeason(DoubleSeasonParams{0.01, 0.6, 0.5, 0.5})},
+		{"double_season", "level, two seasons and fading errors on the logarithm, fixed parameters; good on regular load", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.15, Short: 0.12, Long: 0.1, Rho: 0.93})},
+		{"double_season_firm", "the same with seasons that hardly change", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.15, Short: 0.01, Long: 0.03, Rho: 0.97})},
+		{"double_season_slow", "the same with a slow level", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.01, Short: 0.12, Long: 0.1, Rho: 0.5})},
+		{"double_season_steady", "the same with a slow level, a quick long season and no fading errors", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.01, Short: 0.12, Long: 0.35, Rho: 0})},
+		{"double_season_quick", "the same with quick seasons", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.05, Short: 0.2, Long: 0.5, Rho: 0.97})},
+		{"double_season_lively", "the same with a slow level and very quick seasons", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.01, Short: 0.6, Long: 0.5, Rho: 0.5})},
 		{"lag_ridge", "recursive ridge regression on seasonal lags of the fourth root; good on smooth load", true, 0, lagRidge},
 		{"lag_ridge_change", "recursive ridge regression of the change against the short period before", true, 0, lagRidgeChange},
 		{"lag_ridge_long_change", "recursive ridge regression of the change of the fourth root against the long period before", true, 0, lagRidgeLongChange},
@@ -66,6 +66,7 @@ func seasonalModels() []Model {
 		{"shifted_period", "the last period, moved to the level of its last quarter", true, 0, shiftedPeriod(1, 1, 1)},
 		{"shifted_periods", "median of the last four periods, half moved to the level of the last quarter, for a while", true, 0, shiftedPeriod(4, 0.5, 0.95)},
 		{"rank1", "shape of the period times a level by ridge regression", true, 0, newRank1},
+		{"theta", "smoothed level with half the trend on the series without its short season", true, 0, newTheta},
 	}
 }
 
@@ -150,4 +151,9 @@ func shiftedPeriod(depth int, share, decay float64) func(Setting) (Forecaster, e
 func newRank1(s Setting) (Forecaster, error) {
 	short, long := s.seasons()
 	return NewRank1(Rank1Options{Period: short, Long: long, Shapes: 4, Lambda: 0.01})
+}
+
+func newTheta(s Setting) (Forecaster, error) {
+	short, _ := s.seasons()
+	return NewTheta(short)
 }

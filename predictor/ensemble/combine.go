@@ -39,7 +39,7 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 		Mean:        make([]float64, opt.Horizon),
 		Explanation: Explanation{Periods: opt.Periods, Windows: len(r.origins), Buckets: ends},
 	}
-	mix(res.Mean, weights, ends, func(m, h int) float64 { return max(low, min(r.now[m][h], high)) })
+	mix(res.Mean, weights, ends, r.roots(), func(m, h int) float64 { return max(low, min(r.now[m][h], high)) })
 	past := r
 	if opt.whole() {
 		past = w.summary(weights, res.Mean)
@@ -120,8 +120,9 @@ func (r *record) meanError(m int) float64 {
 	return sum / float64(n)
 }
 
-// mix writes the weighted means of what the members say by at.
-func mix(dst []float64, weights [][]float64, ends []int, at func(m, h int) float64) {
+// mix writes the weighted means of what the members say by at. With roots it averages the square roots, which keeps a member that is far
+// too high from spoiling the low hours; it takes no negative values then.
+func mix(dst []float64, weights [][]float64, ends []int, roots bool, at func(m, h int) float64) {
 	from := 0
 	for b, end := range ends {
 		for m, w := range weights[b] {
@@ -129,8 +130,15 @@ func mix(dst []float64, weights [][]float64, ends []int, at func(m, h int) float
 				continue
 			}
 			for h := from; h < end; h++ {
-				dst[h] += w * at(m, h)
+				f := at(m, h)
+				if roots {
+					f = math.Sqrt(f)
+				}
+				dst[h] += w * f
 			}
+		}
+		for h := from; roots && h < end; h++ {
+			dst[h] *= dst[h]
 		}
 		from = end
 	}
