@@ -60,7 +60,7 @@ type timerPeriod struct {
 // timer at all. The answers are averaged with weights proportional to the likelihood each period gave the recent steps,
 // with the base rate as one of them.
 //
-// That gaps tell timers is from Liu et al., "SPES" (ICDE 2024), which calls a function regular if one gap has 90 % of all or
+// That gaps tell timers is from SPES (ICDE 2024, arXiv 2403.17574), which calls a function regular if one gap has 90 % of all or
 // the gaps from the 5th to the 95th percentile differ by less than a step; counting contexts needs no such threshold.
 type Timer struct {
 	base    arrivalBase
