@@ -15,7 +15,7 @@ import (
 	"pilotlight/predictor/ensemble"
 )
 
-var robustLevels = []float64{0.01, 0.1, 0.33, 0.5, 0.9, 0.99, 0.999} //nolint:gochecknoglobals // a constant table
+var robustLevels = []float64{0.01, 0.1, 0.33, 0.5, 0.9, 0.99, 0.999}
 
 // check fails unless the forecast is finite, ordered, bounded by what was seen, and not negative where the history is not.
 func check(t interface{ Fatalf(string, ...any) }, y []float64, opt ensemble.Options, res *ensemble.Result) {
