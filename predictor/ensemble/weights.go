@@ -2,6 +2,7 @@ package ensemble
 
 import (
 	"math"
+	"slices"
 
 	"pilotlight/models"
 )
@@ -112,7 +113,7 @@ func (w *weigher) weightsFrom(use func(o int) bool) [][]float64 {
 		loss[i], mass[i] = priorMass, priorMass
 	}
 	weight := 1.0
-	for o := len(w.r.origins) - 1; o >= 0; o-- {
+	for o := range slices.Backward(w.r.origins) {
 		if !use(o) {
 			continue
 		}
@@ -196,9 +197,9 @@ func (w *weigher) past(dst []float64, o int, weights [][]float64) {
 
 // latest returns the last known value.
 func latest(y []float64) float64 {
-	for i := len(y) - 1; i >= 0; i-- {
-		if !math.IsNaN(y[i]) {
-			return y[i]
+	for _, v := range slices.Backward(y) {
+		if !math.IsNaN(v) {
+			return v
 		}
 	}
 	return math.NaN()
