@@ -106,7 +106,7 @@ func benchFleet(b *testing.B, states [][]byte, values []float64, n int) {
 	b.ReportMetric(heap/float64(n), "heap-B/target")
 	b.ReportMetric(resident/float64(n), "rss-B/target")
 	b.ReportMetric(residentMemory(b)/float64(n), "rss-after-B/target") // with the forecasts that are not collected yet
-	b.ReportMetric(0, "ns/op") // a round is the only operation
+	b.ReportMetric(0, "ns/op")                                         // a round is the only operation
 	runtime.KeepAlive(fleet)
 }
 

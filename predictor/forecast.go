@@ -42,8 +42,16 @@ func (p *Predictor) Forecast(id models.TargetID, sig models.Signal, start time.T
 	spec.Model = s.specs[leader].name
 	p.fillQuantiles(r, spec.Mean, spec.Values)
 	spec.Skill = p.awake.base.skill()
-	spec.Unfit = verdict(spec.Skill)
+	spec.Unfit = p.awake.unfit(spec.Skill)
 	return models.NewForecast(spec)
+}
+
+// unfit returns why a forecast with that skill must not be acted on, or nil.
+func (a *awake) unfit(s models.Skill) *models.Reason {
+	if r := verdict(s); r != nil {
+		return r
+	}
+	return a.drift.verdict()
 }
 
 // weigh asks the members and weighs them at every lead.

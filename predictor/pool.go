@@ -31,6 +31,7 @@ type awake struct {
 	quant   quantiler
 	base    baseline
 	peaks   peaks
+	drift   drift
 }
 
 // past is the history of a series by age in steps, 1 being the latest.
@@ -130,7 +131,10 @@ func (p *Predictor) rouse() {
 func (p *Predictor) take(y float64) {
 	a, s := p.awake, p.shared
 	if !math.IsNaN(y) {
-		a.base.score(y, &a.ring, &a.score)
+		if mix, last, ok := a.base.score(y, &a.ring, &a.score); ok {
+			a.drift.prove(mix, last)
+		}
+		a.watch(y)
 		a.quant.score(y, &a.score, a.peaks.top())
 		a.score.score(s, y)
 	}
@@ -141,6 +145,20 @@ func (p *Predictor) take(y float64) {
 		f.Update(y)
 	}
 	p.predict()
+}
+
+// watch looks for a change of the series; after one the weights forget all but the latest errors.
+func (a *awake) watch(y float64) {
+	if a.score.origins == 0 {
+		return
+	}
+	spread := &a.quant.spread
+	if !a.drift.add(y-float64(a.score.pathDue(0)[0]), spread.slow, spread.n) {
+		return
+	}
+	for m := range a.score.counts {
+		a.score.counts[m] = min(a.score.counts[m], driftMemory)
+	}
 }
 
 // predict asks every member and leaves the forecasts of the leads to be scored when their time has come.

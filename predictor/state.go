@@ -44,6 +44,7 @@ func (a *awake) write(w *writer, s *Shared) error {
 	a.quant.write(w)
 	a.base.write(w)
 	a.peaks.write(w)
+	a.drift.write(w)
 	for m, f := range a.members {
 		state, err := f.MarshalBinary()
 		if err != nil {
@@ -86,6 +87,7 @@ func (a *awake) read(r *reader, s *Shared) {
 	a.quant.read(r)
 	a.base.read(r)
 	a.peaks.read(r)
+	a.drift.read(r)
 	for m, f := range a.members {
 		state := r.bytes()
 		if r.err != nil {
