@@ -32,6 +32,7 @@ type awake struct {
 	base    baseline
 	peaks   peaks
 	drift   drift
+	counts  wholes
 }
 
 // past is the history of a series by age in steps, 1 being the latest.
@@ -141,6 +142,7 @@ func (p *Predictor) take(y float64) {
 	a.ring.push(y)
 	a.base.last(y)
 	a.peaks.add(y)
+	a.counts.add(y)
 	for _, f := range a.members {
 		f.Update(y)
 	}
@@ -236,3 +238,21 @@ func (p *peaks) add(y float64) {
 
 // top is the greatest value a forecast may have: a multiple of what was seen, because beyond that it is runaway extrapolation.
 func (p *peaks) top() float64 { return 3 * max(p.old, p.cur) }
+
+// wholes is how many of the latest values above zero were whole numbers, up to enough of them to call the series one of counts.
+type wholes uint8
+
+const wholesEnough = 5
+
+func (n *wholes) add(y float64) {
+	switch {
+	case !(y > 0):
+	case y != math.Trunc(y):
+		*n = 0
+	case *n < wholesEnough:
+		*n++
+	}
+}
+
+// whole reports whether the series is one of counts.
+func (n wholes) whole() bool { return n >= wholesEnough }

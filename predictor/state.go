@@ -45,6 +45,7 @@ func (a *awake) write(w *writer, s *Shared) error {
 	a.base.write(w)
 	a.peaks.write(w)
 	a.drift.write(w)
+	w.byte(byte(a.counts))
 	for m, f := range a.members {
 		state, err := f.MarshalBinary()
 		if err != nil {
@@ -88,6 +89,7 @@ func (a *awake) read(r *reader, s *Shared) {
 	a.base.read(r)
 	a.peaks.read(r)
 	a.drift.read(r)
+	a.counts = wholes(r.byte())
 	for m, f := range a.members {
 		state := r.bytes()
 		if r.err != nil {
