@@ -43,7 +43,7 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 	mix(res.Mean, weights, ends, r.roots(), func(m, h int) float64 { return max(low, min(r.now[m][h], high)) })
 	past := r
 	if opt.whole() {
-		past = w.summary(weights, res.Mean)
+		past = w.summary(res.Mean)
 	}
 	out := distributions(y, past, ends, res.Mean, low, opt.tuned())
 	out.bound(res.Mean, low, high)
