@@ -14,7 +14,6 @@ func defaultModels() []string {
 		"seasonal_naive", "persistence", "mean_70", "mean_30", "mean", "mean_03", "mean_01", "median_5", "median_15", "median_60",
 		"window_15", "window_60", "window_240", "window_period", "window_three_periods", "phase_quantiles",
 		"profile_5_20", "profile_30_20", "profile_5", "profile_30", "ridge", "ridge_log", "ridge_lags",
-		"double_season_firm", "double_season_quick", "lag_ridge",
 	}
 }
 
@@ -22,9 +21,11 @@ func defaultModels() []string {
 func newMembers(opt *Options) ([]member, error) {
 	names := opt.Models
 	if names == nil {
-		names = defaultModels()
-		if opt.whole() {
+		switch names = defaultModels(); {
+		case opt.whole():
 			names = seasonalModels()
+		case len(opt.Periods) > 0 && opt.Periods[0] <= assumedDay:
+			names = append(names, "double_season_firm", "double_season_quick", "lag_ridge")
 		}
 	}
 	known := predictor.Models()
