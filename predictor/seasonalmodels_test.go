@@ -11,8 +11,8 @@ import (
 	"pilotlight/predictor"
 )
 
-// week is a clean series with a day of short steps, quieter at the end of its week.
-func week(short, n int) []float64 {
+// cleanWeek is a clean series with a day of short steps, quieter at the end of its week.
+func cleanWeek(short, n int) []float64 {
 	y := make([]float64, n)
 	for i := range y {
 		y[i] = 100 + 50*math.Sin(2*math.Pi*float64(i)/float64(short))
@@ -24,8 +24,8 @@ func week(short, n int) []float64 {
 }
 
 // multiSeason returns the models that choose among several periods.
-func multiSeason(t testing.TB, set predictor.Setting) map[string]predictor.MultiSeason {
-	t.Helper()
+func multiSeason(tb testing.TB, set predictor.Setting) map[string]predictor.MultiSeason {
+	tb.Helper()
 	out := map[string]predictor.MultiSeason{}
 	for _, m := range predictor.Models() {
 		if !m.Seasonal {
@@ -33,7 +33,7 @@ func multiSeason(t testing.TB, set predictor.Setting) map[string]predictor.Multi
 		}
 		f, err := m.New(set)
 		if err != nil {
-			t.Fatalf("%s with periods %v: %v", m.Name, set.Periods, err)
+			tb.Fatalf("%s with periods %v: %v", m.Name, set.Periods, err)
 		}
 		if s, ok := f.(predictor.MultiSeason); ok {
 			out[m.Name] = s
@@ -47,7 +47,7 @@ func TestCleanWeek(t *testing.T) {
 	t.Parallel()
 	knowOnlyTheDay := []string{"shifted_period", "shifted_periods", "rank1", "theta", "lag_ridge_change"}
 	for _, short := range []int{24, 48, 12} {
-		y := week(short, 7*short*6)
+		y := cleanWeek(short, 7*short*6)
 		end := 7*short*5 - short
 		for name, f := range multiSeason(t, predictor.Setting{Step: 24 * time.Hour / time.Duration(short), Periods: []int{7 * short, short}, Period: short}) {
 			if slices.Contains(knowOnlyTheDay, name) {
@@ -312,7 +312,7 @@ func TestSeasonalOptions(t *testing.T) {
 
 // BenchmarkSeasonalModels takes each model through 40 days of hours with 17 forecasts of two days, as a back-test does.
 func BenchmarkSeasonalModels(b *testing.B) {
-	y := week(24, 960)
+	y := cleanWeek(24, 960)
 	for i := range y {
 		y[i] += 5 * math.Sin(float64(i*i)) // no two days are the same
 	}

@@ -44,14 +44,13 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 	if opt.whole() {
 		past = w.summary(res.Mean)
 	}
-	res.Quantiles = quantiles(past, ends, opt, res.Mean, low)
-	for h := range res.Mean {
-		last := low
-		for l := range res.Quantiles {
-			last = max(last, min(res.Quantiles[l][h], high))
-			res.Quantiles[l][h] = last
-		}
+	out := distributions(y, past, ends, res.Mean, low, opt.tuned())
+	out.bound(res.Mean, max(low, -high), high)
+	if !opt.whole() && !out.guessed {
+		// Where windows are many, the median of the mixed distributions misses by less than the mix of the points.
+		weights = out.medians(res.Mean)
 	}
+	res.Quantiles = out.quantiles(opt.Levels, whole(y))
 	for m, name := range r.names {
 		rep := MemberReport{Name: name, MAE: r.meanError(m)}
 		for b := range ends {
@@ -63,13 +62,16 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 		return cmp.Compare(total(b.Weights), total(a.Weights))
 	})
 	res.Skill = w.skill(y, opt, low)
-	res.Notes = notes(r, opt)
+	res.Notes = notes(r, opt, out.guessed)
 	return res
 }
 
 // notes says what a reader of a forecast must know.
-func notes(r *record, opt *Options) []string {
+func notes(r *record, opt *Options, guessed bool) []string {
 	var out []string
+	if guessed {
+		out = append(out, "the history is too short to test forecasts on: the quantiles are guessed from how the values spread")
+	}
 	if n := len(r.origins); n < fewWindows {
 		out = append(out, fmt.Sprintf("only %d past windows of %d steps could be scored: the weights are close to equal and the quantiles rough", n, opt.Horizon))
 	}

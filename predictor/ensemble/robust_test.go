@@ -2,249 +2,221 @@ package ensemble_test
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"pilotlight/models"
 	"pilotlight/predictor/ensemble"
 )
 
-// noisy is an hourly series with a day, a week, and noise.
-func noisy(seed uint64, n int) []float64 {
-	rng := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // tests need repeatable numbers, not secrets
-	y := make([]float64, n)
-	drift := 0.0
-	for i := range y {
-		day := 1 + 0.6*math.Sin(2*math.Pi*float64(i)/24)
-		if i/24%7 >= 5 {
-			day *= 0.6
+var robustLevels = []float64{0.01, 0.1, 0.33, 0.5, 0.9, 0.99, 0.999}
+
+// check fails unless the forecast is finite, ordered, bounded by what was seen, and not negative where the history is not.
+func check(t interface{ Fatalf(string, ...any) }, y []float64, opt ensemble.Options, res *ensemble.Result) {
+	low, top := 0.0, 0.0
+	for _, v := range y {
+		if math.Abs(v) <= 1e30 {
+			low, top = min(low, v), max(top, math.Abs(v))
 		}
-		drift += 0.02 * rng.NormFloat64()
-		y[i] = math.Round(200 * day * math.Exp(drift/4) * (1 + 0.05*rng.NormFloat64()))
+	}
+	if low < 0 {
+		low = -3 * top
+	}
+	inside := func(v float64) bool { return v >= low && v <= 3*top }
+	if len(res.Mean) != opt.Horizon || len(res.Quantiles) != len(opt.Levels) {
+		t.Fatalf("%d steps and %d levels, not %d and %d", len(res.Mean), len(res.Quantiles), opt.Horizon, len(opt.Levels))
+	}
+	for h, v := range res.Mean {
+		if !inside(v) {
+			t.Fatalf("step %d: the point forecast %v is not in [%v, %v]", h+1, v, low, 3*top)
+		}
+		last := math.Inf(-1)
+		for l := range res.Quantiles {
+			q := res.Quantiles[l][h]
+			if !inside(q) || q < last {
+				t.Fatalf("step %d: the quantile %v is %v, after %v, in [%v, %v]", h+1, opt.Levels[l], q, last, low, 3*top)
+			}
+			last = q
+		}
+	}
+	for _, m := range res.Members {
+		for _, w := range m.Weights {
+			if !(w >= 0 && w <= 1+1e-9) {
+				t.Fatalf("member %s has weight %v", m.Name, w)
+			}
+		}
+	}
+}
+
+// noise returns n values around 100.
+func noise(n int) []float64 {
+	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // tests need repeatable numbers, not secrets
+	y := make([]float64, n)
+	for i := range y {
+		y[i] = math.Round(100 + 20*math.Sin(2*math.Pi*float64(i)/96) + 10*rng.NormFloat64())
 	}
 	return y
 }
 
-// TestOddSeries: whatever the series, the forecast is finite, bounded, ordered and not negative without reason.
-func TestOddSeries(t *testing.T) {
+// change returns the values with a change.
+func change(y []float64, by func(i int, v float64) float64) []float64 {
+	y = slices.Clone(y)
+	for i := range y {
+		y[i] = by(i, y[i])
+	}
+	return y
+}
+
+func TestForecastOfOddSeries(t *testing.T) {
 	t.Parallel()
-	base := noisy(1, 24*30)
-	with := func(change func(y []float64)) []float64 {
-		y := slices.Clone(base)
-		change(y)
-		return y
-	}
-	nan := math.NaN()
-	cases := map[string][]float64{
-		"one value":         {5},
-		"three values":      {1, 2, 3},
-		"a day":             base[:24],
-		"two days":          base[:48],
-		"ten days":          base[:240],
-		"two weeks":         base[:336],
-		"zeros":             make([]float64, 500),
-		"constant":          with(func(y []float64) { fill(y, 7) }),
-		"a huge spike":      with(func(y []float64) { y[600] = 1e9 }),
-		"a huge last value": with(func(y []float64) { y[len(y)-1] = 1e12 }),
-		"a step":            with(func(y []float64) { fill(y[400:], 5000) }),
-		"half missing": with(func(y []float64) {
-			for i := range y {
-				if i%2 == 0 {
-					y[i] = nan
-				}
-			}
-		}),
-		"a missing week":   with(func(y []float64) { fill(y[300:470], nan) }),
-		"a missing end":    with(func(y []float64) { fill(y[len(y)-60:], nan) }),
-		"a missing start":  with(func(y []float64) { fill(y[:300], nan) }),
-		"infinite values":  with(func(y []float64) { y[10], y[400] = math.Inf(1), math.Inf(-1) }),
-		"absurd values":    with(func(y []float64) { y[500] = math.MaxFloat64 }),
-		"negative values":  with(func(y []float64) { add(y, -250) }),
-		"large values":     with(func(y []float64) { add(y, 1e28) }),
-		"mostly zero":      with(func(y []float64) { sparse(y) }),
-		"alternating":      with(func(y []float64) { alternate(y) }),
-		"zero for a while": with(func(y []float64) { fill(y[500:], 0) }),
-	}
-	for name, y := range cases {
-		for _, opt := range []ensemble.Options{
-			{Horizon: 48, Periods: []int{24, 168}},
-			{Horizon: 48, Step: time.Hour},
-			{Horizon: 1, Periods: []int{24}},
-			{Horizon: 30, Periods: []int{}},
-			{Horizon: 100, Periods: []int{7, 12, 24, 168}},
-		} {
-			opt.Levels = []float64{0.01, 0.1, 0.5, 0.9, 0.99}
-			t.Run(fmt.Sprintf("%s/%d ahead/%v", name, opt.Horizon, opt.Periods), func(t *testing.T) {
-				t.Parallel()
-				res, err := ensemble.Forecast(y, opt)
-				if err != nil {
-					t.Fatal(err)
-				}
-				sane(t, y, res, opt.Horizon)
-			})
-		}
-	}
-}
-
-func fill(y []float64, v float64) {
-	for i := range y {
-		y[i] = v
-	}
-}
-
-func add(y []float64, v float64) {
-	for i := range y {
-		y[i] += v
-	}
-}
-
-func sparse(y []float64) {
-	for i := range y {
-		if i%37 != 0 {
-			y[i] = 0
-		}
-	}
-}
-
-func alternate(y []float64) {
-	for i := range y {
-		y[i] = float64(i % 2)
-	}
-}
-
-// sane checks a forecast against what was seen.
-func sane(t *testing.T, y []float64, res *ensemble.Result, horizon int) {
-	t.Helper()
-	top, negative := 0.0, false
-	for _, v := range y {
-		if math.Abs(v) <= 1e30 {
-			top = max(top, math.Abs(v))
-			negative = negative || v < 0
-		}
-	}
-	check := func(what string, v []float64) {
-		t.Helper()
-		if len(v) != horizon {
-			t.Fatalf("%s has %d steps, not %d", what, len(v), horizon)
-		}
-		for h, x := range v {
-			if !(math.Abs(x) <= 4*top) || x < 0 && !negative {
-				t.Fatalf("%s %d steps ahead is %v after values up to %v", what, h+1, x, top)
+	base := noise(700)
+	for name, c := range map[string]struct {
+		y    []float64
+		note string
+	}{
+		"all zero":        {change(base, func(int, float64) float64 { return 0 }), ""},
+		"constant":        {change(base, func(int, float64) float64 { return 7 }), ""},
+		"a spike of 1e9":  {change(base, func(i int, v float64) float64 { return map[bool]float64{true: 1e9, false: v}[i == 690] }), ""},
+		"a step":          {change(base, func(i int, v float64) float64 { return v + 5000*float64(i/650) }), ""},
+		"half is missing": {change(base, func(i int, v float64) float64 { return map[bool]float64{true: math.NaN(), false: v}[i%2 == 0] }), ""},
+		"a long gap": {change(base, func(i int, v float64) float64 {
+			return map[bool]float64{true: math.NaN(), false: v}[i > 500 && i < 690]
+		}), ""},
+		"ends missing": {change(base, func(i int, v float64) float64 { return map[bool]float64{true: math.NaN(), false: v}[i > 600] }), ""},
+		"infinities": {change(base, func(i int, v float64) float64 {
+			return map[bool]float64{true: math.Inf(1 - 2*(i%4)), false: v}[i%50 == 0]
+		}), ""},
+		"negative":      {change(base, func(_ int, v float64) float64 { return -v }), ""},
+		"around zero":   {change(base, func(_ int, v float64) float64 { return v - 100 }), ""},
+		"huge":          {change(base, func(_ int, v float64) float64 { return v * 1e27 }), ""},
+		"tiny":          {change(base, func(_ int, v float64) float64 { return v * 1e-300 }), ""},
+		"three values":  {[]float64{5, 6, 7}, "too short"},
+		"one value":     {[]float64{5}, "too short"},
+		"one zero":      {[]float64{0}, "too short"},
+		"one among NaN": {[]float64{math.NaN(), 3, math.NaN()}, "too short"},
+		"twenty values": {base[:20], ""},
+	} {
+		for _, periods := range [][]int{nil, {}, {96}, {24, 168}} {
+			for _, horizon := range []int{1, 5, 60} {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					opt := ensemble.Options{Horizon: horizon, Levels: robustLevels, Step: time.Minute, Periods: periods}
+					before := slices.Clone(c.y)
+					res, err := ensemble.Forecast(c.y, opt)
+					if err != nil {
+						t.Fatal(err)
+					}
+					check(t, c.y, opt, res)
+					if !strings.Contains(strings.Join(res.Notes, "\n"), c.note) {
+						t.Errorf("notes %q do not say %q", res.Notes, c.note)
+					}
+					for i, v := range before {
+						if math.Float64bits(v) != math.Float64bits(c.y[i]) {
+							t.Fatalf("value %d of the input was changed from %v to %v", i, v, c.y[i])
+						}
+					}
+				})
 			}
 		}
 	}
-	check("mean", res.Mean)
-	for l, q := range res.Quantiles {
-		check(fmt.Sprintf("quantile %d", l), q)
-		for h := range q {
-			if l > 0 && q[h] < res.Quantiles[l-1][h] {
-				t.Fatalf("quantile %d falls below the one before, %d steps ahead", l, h+1)
-			}
-		}
-	}
-	for b := range res.Buckets {
-		sum := 0.0
-		for _, m := range res.Members {
-			sum += m.Weights[b]
-		}
-		if math.Abs(sum-1) > 1e-9 {
-			t.Fatalf("weights of bucket %d sum to %v", b, sum)
-		}
-	}
 }
 
-// TestNoLookAhead: what comes after the end cannot matter, and the same series gives the same forecast.
-func TestNoLookAhead(t *testing.T) {
+// TestShortHistoryIsWide says that nobody who has three values is told a narrow range.
+func TestShortHistoryIsWide(t *testing.T) {
 	t.Parallel()
-	y := noisy(2, 24*40)
-	opt := ensemble.Options{Horizon: 48, Levels: []float64{0.1, 0.5, 0.9}, Periods: []int{24, 168}}
-	first, err := ensemble.Forecast(y[:900], opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fill(y[900:], 1e6)
-	second, err := ensemble.Forecast(y[:900:900], opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(first, second); d != "" {
-		t.Errorf("the same past gave another forecast (-first +second):\n%s", d)
-	}
-}
-
-// TestAccuracyFloor: on made-up load the ensemble must beat seasonal naive by far, and know it.
-func TestAccuracyFloor(t *testing.T) {
-	t.Parallel()
-	var mae, naive, known, inside, n float64
-	for seed := range uint64(6) {
-		y := noisy(10+seed, 24*40+48)
-		end := len(y) - 48
-		res, err := ensemble.Forecast(y[:end], ensemble.Options{Horizon: 48, Levels: []float64{0.1, 0.9}, Periods: []int{24, 168}})
+	for _, y := range [][]float64{{50}, {50, 50}, {40, 50, 60}} {
+		res, err := ensemble.Forecast(y, ensemble.Options{Horizon: 5, Levels: []float64{0.1, 0.9}, Periods: []int{}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for h, f := range res.Mean {
-			mae += math.Abs(f - y[end+h])
-			naive += math.Abs(y[end-24+h%24] - y[end+h])
-			n++
-			if y[end+h] >= res.Quantiles[0][h] && y[end+h] <= res.Quantiles[1][h] {
-				inside++
+		for h := range res.Mean {
+			if lo, hi := res.Quantiles[0][h], res.Quantiles[1][h]; hi-lo < 20 {
+				t.Errorf("after %v, step %d: [%v, %v] is too sure", y, h+1, lo, hi)
 			}
 		}
-		known += res.Skill.MAE / res.Skill.SeasonalNaiveMAE / 6
-	}
-	if mae > 0.6*naive {
-		t.Errorf("error %.3f of seasonal naive, above 0.6", mae/naive)
-	}
-	if known > 0.6 {
-		t.Errorf("the forecasts say %.3f of seasonal naive on the past, above 0.6", known)
-	}
-	if c := inside / n; c < 0.65 || c > 0.95 {
-		t.Errorf("%.3f of the values lie between the quantiles 0.1 and 0.9", c)
 	}
 }
 
-// TestChosenModels: each model can be chosen alone, and an impossible choice is explained.
-func TestChosenModels(t *testing.T) {
+func TestForecastWithoutValues(t *testing.T) {
 	t.Parallel()
-	y := noisy(3, 24*30)
-	for _, name := range []string{
-		"holt_winters", "double_season", "lag_ridge", "nearest_windows", "kernel_windows", "long_median", "shifted_period", "rank1", "theta", "seasonal_naive",
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			res, err := ensemble.Forecast(y, ensemble.Options{Horizon: 48, Levels: []float64{0.5}, Periods: []int{24, 168}, Models: []string{name}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			sane(t, y, res, 48)
-			if res.Skill.MAE > 1.5*res.Skill.SeasonalNaiveMAE {
-				t.Errorf("%s misses by %v, seasonal naive by %v", name, res.Skill.MAE, res.Skill.SeasonalNaiveMAE)
-			}
-		})
-	}
-	_, err := ensemble.Forecast(y, ensemble.Options{Horizon: 48, Levels: []float64{0.5}, Periods: []int{}, Models: []string{"double_season"}})
-	if !errors.Is(err, models.ErrInsufficientHistory) {
-		t.Errorf("a seasonal model without a season: %v, not ErrInsufficientHistory", err)
-	}
-	if _, err = ensemble.Forecast(y, ensemble.Options{Horizon: 48, Levels: []float64{0.5}, Models: []string{"crystal_ball"}}); !errors.Is(err, models.ErrInvalid) {
-		t.Errorf("an unknown model: %v, not ErrInvalid", err)
+	for _, y := range [][]float64{nil, {math.NaN(), math.NaN()}, {math.Inf(1)}} {
+		_, err := ensemble.Forecast(y, ensemble.Options{Horizon: 5, Levels: robustLevels})
+		if !errors.Is(err, models.ErrInsufficientHistory) {
+			t.Errorf("%v: %v, not ErrInsufficientHistory", y, err)
+		}
 	}
 }
 
-func BenchmarkForecastHourly(b *testing.B) {
-	y := noisy(4, 960)
-	opt := ensemble.Options{Horizon: 48, Levels: []float64{0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}, Periods: []int{24, 168}}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := ensemble.Forecast(y, opt); err != nil {
-			b.Fatal(err)
+// TestForecastProperties draws series of pieces that real ones are made of.
+func TestForecastProperties(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var y []float64
+		for range rapid.IntRange(1, 6).Draw(t, "pieces") {
+			n := rapid.IntRange(1, 80).Draw(t, "length")
+			level := rapid.SampledFrom([]float64{0, 1, 3, 1e3, 1e9, -5, math.NaN(), math.Inf(1), 1e-9}).Draw(t, "level")
+			jump := rapid.SampledFrom([]float64{0, 0, 1, 100, -3}).Draw(t, "jump")
+			for i := range n {
+				y = append(y, level+jump*float64(i%rapid.IntRange(1, 5).Draw(t, "cycle")))
+			}
 		}
-	}
+		opt := ensemble.Options{
+			Horizon: rapid.IntRange(1, 40).Draw(t, "horizon"), Levels: robustLevels,
+			Periods: rapid.SampledFrom([][]int{{}, {7}, {24}, {12, 60}}).Draw(t, "periods"),
+		}
+		res, err := ensemble.Forecast(y, opt)
+		if errors.Is(err, models.ErrInsufficientHistory) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, y, opt, res)
+		again, err := ensemble.Forecast(y, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for l := range res.Quantiles {
+			if !slices.Equal(res.Quantiles[l], again.Quantiles[l]) {
+				t.Fatalf("the same series is forecast in two ways")
+			}
+		}
+	})
+}
+
+// FuzzForecast takes values from bytes: each is a small count, but the upper ones stand for what is odd.
+func FuzzForecast(f *testing.F) {
+	f.Add([]byte{1, 2, 3}, uint8(5), uint8(0))
+	f.Add([]byte{0, 0, 0, 255, 0, 0, 254, 9, 253}, uint8(60), uint8(4))
+	odd := []float64{1e30, math.Inf(1), math.NaN(), -1e30, 1e9, -1, math.SmallestNonzeroFloat64, math.MaxFloat64}
+	f.Fuzz(func(t *testing.T, data []byte, horizon, period uint8) {
+		if len(data) > 400 {
+			data = data[:400]
+		}
+		y := make([]float64, len(data))
+		for i, b := range data {
+			y[i] = float64(b)
+			if int(b) > 255-len(odd) {
+				y[i] = odd[255-b]
+			}
+		}
+		opt := ensemble.Options{Horizon: int(horizon%70) + 1, Levels: robustLevels, Periods: []int{}}
+		if period > 1 {
+			opt.Periods = []int{int(period)}
+		}
+		res, err := ensemble.Forecast(y, opt)
+		if errors.Is(err, models.ErrInsufficientHistory) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, y, opt, res)
+	})
 }
