@@ -80,6 +80,10 @@ type ledger struct {
 	// keepAll and keepUpper are the best keep-alives of all gaps and of those above the floor, unless the gaps are newer.
 	keepAll, keepUpper float64
 	fresh              bool
+	// watch is the strategy whose cold starts are counted, least the floor that there is anyway, cold their number in the newest
+	// bin.
+	watch, least int
+	cold         float64
 }
 
 // prepare takes over what changed in the spec.
@@ -147,6 +151,10 @@ func (l *ledger) stationary(mix *mixture, concurrency int, step float64) {
 				cost += g.idle * (1 - again)
 			}
 			a.cost += (below*g.idle + (float64(g.width)-below)*cost) * step
+			if i == l.watch {
+				kept := float64(min(max(max(int(a.force), l.least)-g.from, 0), g.width))
+				l.cold += (float64(g.width) - kept) * g.needs * again * step
+			}
 		}
 	}
 }
@@ -172,6 +180,9 @@ func (l *ledger) use(level int, gap, weight float64) {
 		case gone || gap > a.keep:
 			a.cost += (idle + l.b) * weight
 			a.gone[word] &^= bit
+			if i == l.watch && level >= l.least {
+				l.cold += weight
+			}
 		default:
 			a.cost += idle * weight
 		}

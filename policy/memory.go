@@ -46,6 +46,12 @@ type Memory struct {
 	hops  renewals
 	cost  ledger
 
+	search search    // for the price that meets an objective
+	acting bool      // whether decisions are carried out, so that measured cold starts are ours
+	leads  leads     // measured
+	floors floors    // had lately
+	spend  spendings // of the floor
+
 	recs [maxRecs]need // newest needs, at [n % maxRecs]
 	nrec int
 }
@@ -97,7 +103,7 @@ func tick(t float64) float64 { return math.Round(t*1024) / 1024 }
 // take takes one bin.
 func (m *Memory) take(start, step float64, b Bin) {
 	m.step, m.end = step, start+step
-	m.queue = 0
+	m.queue, m.cost.cold = 0, 0
 	if usable(b.QueueDepth) {
 		m.queue = min(b.QueueDepth, maxCount)
 	}
@@ -132,6 +138,7 @@ func (m *Memory) take(start, step float64, b Bin) {
 	}
 	m.bin++
 	m.cost.ask(m)
+	m.seek(n, b.ColdStarts, step)
 }
 
 // learnDuration follows the mean duration, weighted by invocations over about the last thousand.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // time zones of schedules, for machines and images that have none
 
 	"pilotlight/internal/app"
 )
