@@ -181,11 +181,44 @@ func (d *demand) values(n int) (at []int, value []float64) {
 		keep = m.cost.of[d.pr.strategy].keep
 	}
 	r := m.rule()
-	low := r.price(mix, d.least, keep).saved
-	for i, to := range at {
-		if v := weight * (r.price(mix, to, keep).saved - low); !math.IsNaN(v) {
-			value[i] = max(v, 0)
+	r.savings(mix, keep, d.least, at, value)
+	for i := range value {
+		value[i] *= weight
+		if math.IsNaN(value[i]) {
+			value[i] = 0
 		}
 	}
 	return at, value
+}
+
+// savings fills in how many cold starts the instances from least up to each of the floors save over the window.
+func (r *rule) savings(mix *mixture, keep float64, least int, at []int, saved []float64) {
+	if mix.n == 0 || !(mix.duration > 0) {
+		return
+	}
+	l := newLadder(mix, r.concurrency)
+	total, i := 0.0, 0
+	for range 4 * maxFine {
+		past := l.past()
+		g := l.next()
+		uses := g.needs * r.hold
+		if past && uses < 1e-9 {
+			break
+		}
+		cold := 0.0
+		if g.needs > 0 {
+			cold = uses * math.Exp(-keep*g.needs/max(g.idle, 1e-12))
+		}
+		// A rung may hold several floors, and a floor may need a part of a rung only.
+		for ; i < len(at) && at[i] <= g.from+g.width; i++ {
+			saved[i] = total + float64(max(at[i]-max(g.from, least), 0))*cold
+		}
+		total += float64(max(g.from+g.width-max(g.from, least), 0)) * cold
+		if i == len(at) {
+			return
+		}
+	}
+	for ; i < len(at); i++ {
+		saved[i] = total
+	}
 }

@@ -197,10 +197,12 @@ func (p *Policy) describe(pr *proposal) {
 	}
 	m, t := pr.memory, pr.facts.Target
 	gb := t.MemoryMB / 1024
-	price := m.spec.breakEven * gb / t.ColdStart.Seconds()
-	numbers := []models.Number{
-		models.Num("price_gb_s", price), models.Num("price_usd", price*p.cfg.Prices.perSecond(gb)/gb),
+	price := p.coldStartPrice(t, &m.spec.goal, m)
+	usd := price * p.cfg.Prices.perSecond(gb) / gb
+	if !usable(price) || !usable(usd) {
+		return // sizes that no instance has
 	}
+	numbers := []models.Number{models.Num("price_gb_s", price), models.Num("price_usd", usd)}
 	s := &m.search
 	switch kind { //nolint:exhaustive // the others have no more numbers
 	case shareObjective, latencyObjective:

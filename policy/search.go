@@ -106,6 +106,9 @@ func (m *Memory) seek(invocations, measured, step float64) {
 	if m.acting && usable(measured) {
 		cold = measured
 	}
+	if !m.search.on {
+		m.search.begin(g)
+	}
 	m.search.note(invocations, min(cold, invocations), step)
 	if g.scope != ScopeTarget {
 		return
