@@ -7,12 +7,13 @@ import (
 
 // promised are the commands and flags that scripts may rely on.
 var promised = map[string][]string{
-	"demo":    {"--speed", "--once", "--listen"},
-	"run":     {"--config", "--mode"},
-	"plan":    {"--config", "--output"},
-	"replay":  {"--trace", "--decisions", "--lead", "--setting", "--cold-start-cost", "--config"},
-	"check":   {"--config"},
-	"version": nil,
+	"demo":     {"--speed", "--once", "--listen"},
+	"run":      {"--config", "--mode"},
+	"plan":     {"--config", "--output"},
+	"replay":   {"--trace", "--decisions", "--lead", "--setting", "--cold-start-cost", "--config"},
+	"forecast": {"--input", "--horizon", "--period", "--quantiles", "--output", "--explain"},
+	"check":    {"--config"},
+	"version":  nil,
 }
 
 func TestHelp(t *testing.T) {
@@ -68,6 +69,22 @@ func TestUsage(t *testing.T) {
 		{"replay --trace x --decisions y --cold-start-cost NaN", "--cold-start-cost"},
 		{"replay --trace x --decisions y --cold-start-cost Inf", "--cold-start-cost"},
 		{"replay --trace x --decisions y --workers -1", "--workers"},
+		{"forecast --horizon 3", "pilotlight forecast needs --input; see pilotlight forecast --help"},
+		{"forecast --input x", "pilotlight forecast needs --horizon; see pilotlight forecast --help"},
+		{"forecast --input x --horizon 0", "horizon 0 is not in [1, "},
+		{"forecast --input x --horizon two", `invalid argument "two" for "--horizon"`},
+		{"forecast --input x --horizon 3 --period 24,day", `--period: "day" is no whole number of steps`},
+		{"forecast --input x --horizon 3 --period 1", "period 1 is not in [2, "},
+		{"forecast --input x --horizon 3 --quantiles 0.1,1", `--quantiles: "1" is no level between 0 and 1`},
+		{"forecast --input x --horizon 3 --quantiles 0.5,.5", "--quantiles: a level is there twice in 0.5,.5"},
+		{"forecast --input x --horizon 3 --quantiles 0.1;0.5", `--quantiles: "0.1;0.5" is no level`},
+		{"forecast --input x --horizon 3 --models mean,nosuch", `--models: there is no model "nosuch"; name some of `},
+		{"forecast --input x --horizon 3 --models mean,mean", `--models: the model "mean" is there twice`},
+		{"forecast --input x --horizon 3 --explain=xml", `--explain "xml" is not text or json`},
+		{"forecast --input x --horizon 3 --step -1m", "--step must not be negative"},
+		{"forecast --input x --horizon 3 --time-zone Mars", "--time-zone: unknown time zone Mars"},
+		{"forecast --input x --horizon 3 --workers -1", "--workers must not be negative"},
+		{"forecast x.csv", `pilotlight forecast takes flags only, not "x.csv"`},
 		{"demo --speed -1", "--speed must be"},
 		{"demo --speed NaN", "--speed must be"},
 		{"demo --once --plot x.pdf", "name a file that ends in .svg or .png"},

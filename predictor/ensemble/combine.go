@@ -46,7 +46,7 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 	for h, v := range res.Mean {
 		res.Mean[h] = max(low, min(v, high))
 	}
-	res.Quantiles = quantiles(r, ends, opt, res.Mean)
+	res.Quantiles = quantiles(r, ends, opt, res.Mean, low)
 	for h := range res.Mean {
 		last := low
 		for l := range res.Quantiles {
@@ -127,6 +127,9 @@ func pointWeights(r *record, ends []int) (weights [][]float64, mae []float64) {
 func (r *record) meanError(m, from, to int) float64 {
 	sum, mass, weight := 0.0, 0.0, 1.0
 	for o := range slices.Backward(r.origins) {
+		if !r.aligned[o] {
+			continue
+		}
 		for h := from; h < to; h++ {
 			if e := math.Abs(r.paths[m][o*r.horizon+h] - r.actual[o*r.horizon+h]); !math.IsNaN(e) {
 				sum += weight * e
