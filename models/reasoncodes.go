@@ -35,6 +35,7 @@ const (
 	ReasonPlatform          ReasonCode = "platform_shape"
 	ReasonRateUp            ReasonCode = "rate_up"
 	ReasonRateDown          ReasonCode = "rate_down"
+	ReasonEconomy           ReasonCode = "few_changes"
 	ReasonFreeze            ReasonCode = "frozen"
 	ReasonCanary            ReasonCode = "canary"
 	ReasonQuota             ReasonCode = "quota"
@@ -81,6 +82,7 @@ var reasonMeanings = map[ReasonCode]string{
 	ReasonPlatform:          "the platform keeps what it was asked for in a form of its own",
 	ReasonRateUp:            "the rises of the period reach their limit",
 	ReasonRateDown:          "the falls of the period reach their limit",
+	ReasonEconomy:           "there were many changes lately, so this one waits",
 	ReasonFreeze:            "a freeze stops this change",
 	ReasonCanary:            "only a part of the targets is acted on yet, and this one is not in it",
 	ReasonQuota:             "lowered to what the shared quota leaves",

@@ -14,6 +14,15 @@ func (w *writer) guards(m *Memory) {
 		w.uint(int(s.low))
 		w.uint(int(s.high))
 	}
+	w.flag(m.moves.known)
+	if m.moves.known {
+		w.uint(m.moves.n)
+		for _, t := range m.moves.at[:min(m.moves.n, maxMoves)] {
+			w.float(t)
+		}
+		w.uint(int(m.moves.warm))
+		w.float(m.moves.keep)
+	}
 	w.flag(m.acting)
 	w.uint(m.cost.watch)
 	w.uint(m.cost.least)
@@ -51,6 +60,13 @@ func (r *reader) guards(m *Memory) {
 		s := &m.floors.spans[i]
 		s.at = r.float()
 		s.low, s.high = int32(r.uint(maxInstances)), int32(r.uint(maxInstances)) //nolint:gosec // bounded by uint
+	}
+	if m.moves.known = r.flag(); m.moves.known {
+		m.moves.n = r.uint(maxBin)
+		for i := range min(m.moves.n, maxMoves) {
+			m.moves.at[i] = r.float()
+		}
+		m.moves.warm, m.moves.keep = int32(r.uint(maxInstances)), r.float() //nolint:gosec // bounded by uint
 	}
 	m.acting = r.flag()
 	m.cost.watch, m.cost.least = r.uint(numStrategies-1), r.uint(maxInstances)

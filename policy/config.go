@@ -86,6 +86,8 @@ type Config struct {
 	// MaxRateUp and MaxRateDown bound all changes of a period.
 	MaxRateUp   Rate `yaml:"max_rate_up"`
 	MaxRateDown Rate `yaml:"max_rate_down"`
+	// MaxChanges bounds how many changes there are.
+	MaxChanges Economy `yaml:"max_changes"`
 	// Schedules are other bounds for times of the week, Freezes times in which nothing is changed.
 	Schedules []Schedule `yaml:"schedules"`
 	Freezes   []Freeze   `yaml:"freezes"`
@@ -130,6 +132,7 @@ func DefaultConfig() Config {
 		MaxStepDown:          Step{Instances: 10, Share: 0.5},
 		MaxRateUp:            Rate{Per: models.Duration(10 * time.Minute)},
 		MaxRateDown:          Rate{Per: models.Duration(10 * time.Minute)},
+		MaxChanges:           Economy{Per: models.Duration(time.Hour)},
 		Canary:               Canary{Share: 1},
 		MissingData:          MissingHold,
 		MissingFloorWarm:     1,
@@ -164,6 +167,7 @@ func (c Config) Validate() error {
 	}
 	c.MaxRateUp.validate(&v, "max_rate_up")
 	c.MaxRateDown.validate(&v, "max_rate_down")
+	c.MaxChanges.validate(&v)
 	c.times(&v)
 	c.Canary.validate(&v)
 	v.duration("scale_to_zero_after", c.ScaleToZeroAfter, 0, 7*24*time.Hour)

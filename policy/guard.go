@@ -59,6 +59,7 @@ func guards() []guard {
 		{"rate", guardRate, true},
 		{"freeze of lowering", guardFreezeLowering, true},
 		{"keep-alive", guardKeepAlive, false},
+		{"economy", guardEconomy, true},
 		{"bounds", guardBounds, true},
 		{"pending", guardPending, false},
 		{"out of band", guardOutOfBand, false},

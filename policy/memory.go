@@ -50,6 +50,7 @@ type Memory struct {
 	acting bool      // whether decisions are carried out, so that measured cold starts are ours
 	leads  leads     // measured
 	floors floors    // had lately
+	moves  moves     // from one to the other
 	spend  spendings // of the floor
 
 	recs [maxRecs]need // newest needs, at [n % maxRecs]

@@ -248,6 +248,7 @@ func TestRestoredMemoryGoesOn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := mustNew(t, func(c *Config) {
 			c.Selection, c.Stabilisation, c.MaxRateUp.Instances = SelectMax, models.Duration(time.Hour), 3
+			c.MaxChanges.Changes = 2
 			c.Objective = drawObjective(t)
 		})
 		a := randomMemory(t, p)

@@ -99,6 +99,9 @@ func (p *Policy) remember(pr *proposal) {
 	if pr.haveKnown && p.cfg.MaxRateUp.Instances+p.cfg.MaxRateDown.Instances > 0 {
 		m.floors.note(f.Now, pr.have)
 	}
+	if f.CurrentKnown && p.cfg.MaxChanges.Changes > 0 {
+		m.moves.note(f.Now, f.Current)
+	}
 	p.explainLead(pr)
 	p.describe(pr)
 }

@@ -125,6 +125,7 @@ func drawConfig(t *rapid.T) Config {
 	c.MaxStepDown = Step{Instances: rapid.IntRange(0, 20).Draw(t, "down"), Share: rapid.Float64Range(0, 2).Draw(t, "down share")}
 	c.MaxRateUp.Instances = rapid.SampledFrom([]int{0, 0, 1, 5}).Draw(t, "rate up")
 	c.MaxRateDown.Instances = rapid.SampledFrom([]int{0, 0, 1, 5}).Draw(t, "rate down")
+	c.MaxChanges.Changes = rapid.SampledFrom([]int{0, 1, 3}).Draw(t, "max changes")
 	c.Canary.Share = rapid.SampledFrom([]float64{0, 1, 1}).Draw(t, "canary")
 	c.Lead = rapid.SampledFrom([]LeadRule{LeadMeasured, LeadConfigured}).Draw(t, "lead rule")
 	window := Window{Zone: "Europe/Berlin", From: "01:05", To: "01:15"}
