@@ -56,7 +56,7 @@ func (a *Allocator) Allocate(now time.Time, cases []Case) {
 	slices.SortStableFunc(order, func(x, y *demand) int { return cmp.Compare(x.Decision.Target, y.Decision.Target) })
 	for _, d := range order {
 		if d.known() {
-			d.Memory.spend.until(now)
+			d.Memory.remembers().spend.until(now)
 		}
 	}
 	pools := a.pools(order, now)
@@ -94,7 +94,7 @@ func (a *Allocator) pools(order []*demand, now time.Time) []*pool {
 		d.pools = append(d.pools, p)
 		p.used += p.cost(d, d.least)
 		if p.budget != nil {
-			w := &d.Memory.spend.of[p.budget.Per.index()]
+			w := &d.Memory.remembers().spend.of[p.budget.Per.index()]
 			p.spent, p.mean = p.spent+w.usd, p.mean+w.mean
 		}
 	}
@@ -301,7 +301,7 @@ func (d *demand) conclude() {
 			Numbers: []models.Number{models.Num("needed", p.used), models.Num("allowed", p.room)},
 		})
 	}
-	d.Memory.spend.rate = float64(d.grant) * d.usd
+	d.Memory.remembers().spend.rate = float64(d.grant) * d.usd
 }
 
 // overdrawn returns a pool of which more is used than there is, by what must stay; nil if there is none.

@@ -4,25 +4,6 @@ import "math"
 
 // guards stores what guards and searches remember. A target that has none of it costs a few bytes.
 func (w *writer) guards(m *Memory) {
-	w.uint(m.leads.n)
-	for _, s := range m.leads.of[:min(m.leads.n, keptLeads)] {
-		w.float32(s)
-	}
-	w.uint(m.floors.n)
-	for _, s := range m.floors.spans[:m.floors.n] {
-		w.float(s.at)
-		w.uint(int(s.low))
-		w.uint(int(s.high))
-	}
-	w.flag(m.moves.known)
-	if m.moves.known {
-		w.uint(m.moves.n)
-		for _, t := range m.moves.at[:min(m.moves.n, maxMoves)] {
-			w.float(t)
-		}
-		w.uint(int(m.moves.warm))
-		w.float(m.moves.keep)
-	}
 	w.flag(m.acting)
 	w.uint(m.cost.watch)
 	w.uint(m.cost.least)
@@ -36,38 +17,14 @@ func (w *writer) guards(m *Memory) {
 	for _, v := range []float64{s.calls, s.cold, s.freshCalls, s.freshCold, s.pace, s.spentAll} {
 		w.rare(v)
 	}
-	w.flag(m.spend.at > 0)
-	if m.spend.at > 0 {
-		w.float(m.spend.at)
-		w.float(m.spend.rate)
-		w.float(m.spend.steered)
-		for _, p := range m.spend.of {
-			w.float(p.from)
-			w.float(p.usd)
-			w.float(p.mean)
-		}
+	w.flag(m.past != nil)
+	if m.past != nil {
+		w.past(m.past)
 	}
 }
 
 // guards reads what writer.guards wrote.
 func (r *reader) guards(m *Memory) {
-	m.leads.n = r.uint(maxBin)
-	for i := range min(m.leads.n, keptLeads) {
-		m.leads.of[i] = r.count()
-	}
-	m.floors.n = r.uint(maxSpans)
-	for i := range m.floors.n {
-		s := &m.floors.spans[i]
-		s.at = r.float()
-		s.low, s.high = int32(r.uint(maxInstances)), int32(r.uint(maxInstances)) //nolint:gosec // bounded by uint
-	}
-	if m.moves.known = r.flag(); m.moves.known {
-		m.moves.n = r.uint(maxBin)
-		for i := range min(m.moves.n, maxMoves) {
-			m.moves.at[i] = r.float()
-		}
-		m.moves.warm, m.moves.keep = int32(r.uint(maxInstances)), r.float() //nolint:gosec // bounded by uint
-	}
 	m.acting = r.flag()
 	m.cost.watch, m.cost.least = r.uint(numStrategies-1), r.uint(maxInstances)
 	s := &m.search
@@ -81,13 +38,62 @@ func (r *reader) guards(m *Memory) {
 	for _, v := range []*float64{&s.calls, &s.cold, &s.freshCalls, &s.freshCold, &s.pace, &s.spentAll} {
 		*v = r.rare()
 	}
-	if !r.flag() {
-		return
+	if r.flag() {
+		r.past(m.remembers())
 	}
-	m.spend.at, m.spend.rate, m.spend.steered = r.positive(), r.positive(), r.positive()
-	for i := range m.spend.of {
-		p := &m.spend.of[i]
-		p.from, p.usd, p.mean = r.float(), r.positive(), r.positive()
+}
+
+func (w *writer) past(p *past) {
+	w.uint(p.leads.n)
+	for _, s := range p.leads.of[:min(p.leads.n, keptLeads)] {
+		w.float32(s)
+	}
+	w.uint(p.floors.n)
+	for _, s := range p.floors.spans[:p.floors.n] {
+		w.float(s.at)
+		w.uint(int(s.low))
+		w.uint(int(s.high))
+	}
+	w.flag(p.moves.known)
+	w.uint(p.moves.n)
+	for _, t := range p.moves.at[:min(p.moves.n, maxMoves)] {
+		w.float(t)
+	}
+	w.uint(int(p.moves.warm))
+	w.float(p.moves.keep)
+	for _, v := range []float64{p.spend.at, p.spend.rate, p.spend.steered} {
+		w.rare(v)
+	}
+	for _, s := range p.spend.of {
+		w.rare(s.from)
+		w.rare(s.usd)
+		w.rare(s.mean)
+	}
+}
+
+func (r *reader) past(p *past) {
+	p.leads.n = r.uint(maxBin)
+	for i := range min(p.leads.n, keptLeads) {
+		p.leads.of[i] = r.count()
+	}
+	p.floors.n = r.uint(maxSpans)
+	for i := range p.floors.n {
+		s := &p.floors.spans[i]
+		s.at = r.float()
+		s.low, s.high = int32(r.uint(maxInstances)), int32(r.uint(maxInstances)) //nolint:gosec // bounded by uint
+	}
+	p.moves.known = r.flag()
+	p.moves.n = r.uint(maxBin)
+	for i := range min(p.moves.n, maxMoves) {
+		p.moves.at[i] = r.float()
+	}
+	p.moves.warm, p.moves.keep = int32(r.uint(maxInstances)), r.float() //nolint:gosec // bounded by uint
+	for _, v := range []*float64{&p.spend.at, &p.spend.rate, &p.spend.steered} {
+		*v = r.rare()
+	}
+	for i := range p.spend.of {
+		s := &p.spend.of[i]
+		s.from, s.usd, s.mean = r.rare(), r.rare(), r.rare()
 	}
 }
 

@@ -62,7 +62,7 @@ func guardEconomy(pr *proposal) {
 	if e.Changes == 0 || !pr.facts.CurrentKnown {
 		return
 	}
-	made := pr.memory.moves.within(pr.facts.Now, e.Per.Std())
+	made := pr.memory.remembers().moves.within(pr.facts.Now, e.Per.Std())
 	if made < max(e.Changes-1, 1) {
 		return // with room for the rise after a fall
 	}

@@ -242,7 +242,7 @@ func TestLead(t *testing.T) {
 		for _, took := range tc.took {
 			m.NoteLead(took)
 		}
-		if got := m.leads.estimate(configured, cold); got < tc.least || got > tc.most {
+		if got := m.remembers().leads.estimate(configured, cold); got < tc.least || got > tc.most {
 			t.Errorf("after %v: lead %s, want %s to %s", tc.took, got, tc.least, tc.most)
 		}
 	}
@@ -261,7 +261,7 @@ func TestLead(t *testing.T) {
 			m.NoteLead(time.Duration(rapid.Int64().Draw(t, "took")))
 		}
 		configured := time.Duration(rapid.Int64Range(-1, int64(48*time.Hour)).Draw(t, "configured"))
-		got := m.leads.estimate(configured, time.Duration(rapid.Int64().Draw(t, "cold")))
+		got := m.remembers().leads.estimate(configured, time.Duration(rapid.Int64().Draw(t, "cold")))
 		bounded := min(max(configured, 0), 24*time.Hour)
 		if got < bounded/leadRange || got > min(bounded*leadRange, 24*time.Hour) {
 			t.Fatalf("lead %s of %s", got, configured)

@@ -29,8 +29,9 @@ func (m *Memory) NoteLead(took time.Duration) {
 	if took <= 0 || took > 24*time.Hour {
 		return
 	}
-	m.leads.of[m.leads.n%keptLeads] = float32(took.Seconds())
-	m.leads.n++
+	l := &m.remembers().leads
+	l.of[l.n%keptLeads] = float32(took.Seconds())
+	l.n++
 }
 
 // estimate is the lead to reckon with: a high quantile of the measured ones, in which the configured lead counts as a few more. It
@@ -54,15 +55,15 @@ func (l *leads) estimate(configured, cold time.Duration) time.Duration {
 
 // lead is the lead of a target in force.
 func (p *Policy) lead(f *Facts, m *Memory) time.Duration {
-	if p.cfg.Lead == LeadConfigured {
+	if p.cfg.Lead == LeadConfigured || m.past == nil {
 		return min(max(f.Target.Lead, 0), 24*time.Hour)
 	}
-	return m.leads.estimate(f.Target.Lead, f.Target.ColdStart)
+	return m.past.leads.estimate(f.Target.Lead, f.Target.ColdStart)
 }
 
 // explainLead says where the lead in force is another than the configured one.
 func (p *Policy) explainLead(pr *proposal) {
-	if pr.memory.leads.n == 0 || p.cfg.Lead == LeadConfigured {
+	if pr.memory.past == nil || pr.memory.past.leads.n == 0 || p.cfg.Lead == LeadConfigured {
 		return
 	}
 	lead, configured := p.lead(pr.facts, pr.memory), pr.facts.Target.Lead
@@ -70,7 +71,7 @@ func (p *Policy) explainLead(pr *proposal) {
 		return
 	}
 	pr.because(models.ReasonLead, models.Num("lead_s", lead.Seconds()), models.Num("configured_s", configured.Seconds()),
-		models.Num("measured", float64(min(pr.memory.leads.n, keptLeads))))
+		models.Num("measured", float64(min(pr.memory.past.leads.n, keptLeads))))
 }
 
 // LeadRule says which lead counts.

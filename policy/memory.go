@@ -46,15 +46,28 @@ type Memory struct {
 	hops  renewals
 	cost  ledger
 
-	search search    // for the price that meets an objective
-	acting bool      // whether decisions are carried out, so that measured cold starts are ours
+	search search // for the price that meets an objective
+	acting bool   // whether decisions are carried out, so that measured cold starts are ours
+	past   *past  // nil where nothing needs it
+
+	recs [maxRecs]need // newest needs, at [n % maxRecs]
+	nrec int
+}
+
+// past is what guards and budgets remember, of the targets that have them.
+type past struct {
 	leads  leads     // measured
 	floors floors    // had lately
 	moves  moves     // from one to the other
 	spend  spendings // of the floor
+}
 
-	recs [maxRecs]need // newest needs, at [n % maxRecs]
-	nrec int
+// remembers returns the past, with room for more of it.
+func (m *Memory) remembers() *past {
+	if m.past == nil {
+		m.past = &past{}
+	}
+	return m.past
 }
 
 // need is what a decision asked for before its guards.

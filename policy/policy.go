@@ -97,10 +97,10 @@ func (p *Policy) remember(pr *proposal) {
 	m.acting = f.Mode == models.ModeAuto && !f.Paused && p.cfg.Canary.takes(f.Target.ID)
 	m.cost.watch, m.cost.least = p.strategy(m), m.spec.goal.least
 	if pr.haveKnown && p.cfg.MaxRateUp.Instances+p.cfg.MaxRateDown.Instances > 0 {
-		m.floors.note(f.Now, pr.have)
+		m.remembers().floors.note(f.Now, pr.have)
 	}
 	if f.CurrentKnown && p.cfg.MaxChanges.Changes > 0 {
-		m.moves.note(f.Now, f.Current)
+		m.remembers().moves.note(f.Now, f.Current)
 	}
 	p.explainLead(pr)
 	p.describe(pr)

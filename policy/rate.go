@@ -66,18 +66,19 @@ func (f *floors) within(now time.Time, period time.Duration, have int) (low, hig
 
 // guardRate limits the changes of a period. A rise is counted from the least floor in it, a fall from the greatest.
 func guardRate(pr *proposal) {
-	if !pr.haveKnown {
+	if !pr.haveKnown || pr.cfg.MaxRateUp.Instances+pr.cfg.MaxRateDown.Instances == 0 {
 		return
 	}
+	past := pr.memory.remembers()
 	if r := pr.cfg.MaxRateUp; pr.rises() && r.Instances > 0 {
-		low, _ := pr.memory.floors.within(pr.facts.Now, r.Per.Std(), pr.have)
+		low, _ := past.floors.within(pr.facts.Now, r.Per.Std(), pr.have)
 		if most := max(low+r.Instances, pr.have); pr.warm > most {
 			pr.move(models.ReasonRateUp, most, models.Num("limit", float64(r.Instances)), models.Num("per_s", r.Per.Std().Seconds()))
 		}
 		return
 	}
 	if r := pr.cfg.MaxRateDown; pr.falls() && r.Instances > 0 {
-		_, high := pr.memory.floors.within(pr.facts.Now, r.Per.Std(), pr.have)
+		_, high := past.floors.within(pr.facts.Now, r.Per.Std(), pr.have)
 		if least := min(high-r.Instances, pr.have); pr.warm < least {
 			pr.move(models.ReasonRateDown, least, models.Num("limit", float64(r.Instances)), models.Num("per_s", r.Per.Std().Seconds()))
 		}

@@ -62,14 +62,14 @@ func shareExcess(team []*demand) float64 {
 func budgetExcess(team []*demand, now time.Time) float64 {
 	var spent, rate, since float64
 	for _, d := range team {
-		s := &d.Memory.spend
+		s := &d.Memory.remembers().spend
 		spent += s.of[PerMonth.index()].usd
 		rate += s.rate
 		since = max(since, s.steered)
 	}
 	at := seconds(now)
 	for _, d := range team {
-		d.Memory.spend.steered = at
+		d.Memory.remembers().spend.steered = at
 	}
 	budget := team[0].Policy.cfg.Objective.MonthlyUSD
 	from, end := PerMonth.bounds(now)
