@@ -156,7 +156,7 @@ func TestBudget(t *testing.T) {
 		want   []int
 	}{
 		{"each target", Budget{Scope: ScopeTarget, USD: 0.0376, Per: PerHour}, []busy{{id: "a", load: 6000}, {id: "b", load: 60}}, []int{20, 5}},
-		{"the fleet", Budget{Scope: ScopeFleet, USD: 0.0376, Per: PerHour}, []busy{{id: "a", load: 60}, {id: "b", load: 60}, {id: "c", load: 60}, {id: "d", load: 60}, {id: "e", load: 60}}, []int{5, 0, 5, 5, 5}},
+		{"the fleet", Budget{Scope: ScopeFleet, USD: 0.0376, Per: PerHour}, []busy{{id: "a", load: 60}, {id: "b", load: 60}, {id: "c", load: 60}, {id: "d", load: 60}, {id: "e", load: 60}}, []int{4, 4, 4, 4, 4}},
 		{"no money", Budget{Scope: ScopeFleet, Per: PerDay}, []busy{{id: "a", load: 60}}, []int{0}},
 		{"one group", Budget{Scope: ScopeGroup, Match: "shop", USD: 0.0376, Per: PerHour}, []busy{{id: "a", group: "bank", load: 600}, {id: "b", group: "shop", load: 6000}}, []int{22, 20}},
 	} {
@@ -517,7 +517,7 @@ func BenchmarkAllocate(b *testing.B) {
 	}
 }
 
-// TestSavings compares one walk over the ladder with the price of each floor.
+// TestSavings compares one walk over the ladder with a sum over its instances for each floor.
 func TestSavings(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -525,7 +525,7 @@ func TestSavings(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(t, "rates") {
 			mix.add(rapid.Float64Range(0, 30).Draw(t, "rate"))
 		}
-		r := rule{breakEven: 100, hold: 60, free: -1, concurrency: rapid.IntRange(1, 4).Draw(t, "concurrency"), max: 1 << 20}
+		r := rule{hold: 60, free: rapid.SampledFrom([]float64{-1, 0, 600}).Draw(t, "free"), alive: 3, concurrency: rapid.IntRange(1, 4).Draw(t, "concurrency"), max: 1 << 20}
 		least := rapid.IntRange(0, 50).Draw(t, "least")
 		var at []int
 		for n := least; len(at) < rapid.IntRange(1, 30).Draw(t, "floors"); {
@@ -533,12 +533,72 @@ func TestSavings(t *testing.T) {
 			at = append(at, n)
 		}
 		got := make([]float64, len(at))
-		r.savings(&mix, 60, least, at, got)
+		r.savings(&mix, least, at, got)
 		for i, n := range at {
-			want := r.price(&mix, n, 60).saved - r.price(&mix, least, 60).saved
+			want := 0.0
+			l := newLadder(&mix, r.concurrency)
+			for g := l.next(); g.from < n; g = l.next() {
+				for k := g.from; k < g.from+g.width; k++ {
+					if saved, _ := r.worth(g); k >= least && k < n {
+						want += saved
+					}
+				}
+			}
 			if diff := got[i] - want; diff > 1e-6 || diff < -1e-6 {
 				t.Fatalf("floor %d above %d: %v, want %v", n, least, got[i], want)
 			}
 		}
 	})
+}
+
+// TestOrderOfManyTargets checks that not even the last bit of a sum depends on the order of the targets.
+func TestOrderOfManyTargets(t *testing.T) {
+	t.Parallel()
+	run := func(seed uint64) []models.Decision {
+		var list []busy
+		for i := range 40 {
+			list = append(list, busy{id: fmt.Sprint("t", i), load: float64(60 * (i % 5)), have: i % 7, facts: func(f *Facts) {
+				f.Target.MemoryMB = float64(128 + 37*i)
+			}})
+		}
+		cases := decided(t, list...)
+		rng := rand.New(rand.NewPCG(seed, 0))
+		rng.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
+		a := mustAllocator(t, Shared{Budgets: []Budget{{Scope: ScopeFleet, USD: 0.7, Per: PerDay}}})
+		for i := range 5 {
+			for j := range cases {
+				cases[j].Facts.Now = afterFeed.Add(time.Duration(i) * time.Minute)
+				*cases[j].Decision = cases[j].Policy.Decide(cases[j].Facts, cases[j].Memory)
+			}
+			a.Allocate(cases[0].Facts.Now, cases)
+		}
+		var out []models.Decision
+		for _, c := range cases {
+			out = append(out, *c.Decision)
+		}
+		slices.SortFunc(out, func(x, y models.Decision) int { return strings.Compare(string(x.Target), string(y.Target)) })
+		return out
+	}
+	one := run(1)
+	if !slices.ContainsFunc(one, func(d models.Decision) bool { return hasCode(&d, models.ReasonBudget) }) {
+		t.Fatal("there is money for all")
+	}
+	for seed := uint64(2); seed < 6; seed++ {
+		if diff := cmp.Diff(one, run(seed), cmp.AllowUnexported(models.Capacity{})); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+// TestEqualsDoNotTakeTurns leaves instances where they are, though another target of the same worth comes first by its name.
+func TestEqualsDoNotTakeTurns(t *testing.T) {
+	t.Parallel()
+	a := mustAllocator(t, Shared{Budgets: []Budget{{Scope: ScopeFleet, USD: 0.0094, Per: PerHour}}}) // five instances for the half hour that is left
+	for _, have := range [][]int{{3, 2}, {2, 3}} {
+		cases := decided(t, busy{id: "a", load: 60, have: have[0]}, busy{id: "c", load: 60, have: have[1]})
+		a.Allocate(afterFeed, cases)
+		if got := wants(cases); !slices.Equal(got, have) {
+			t.Errorf("floors %v, want %v as they are", got, have)
+		}
+	}
 }

@@ -176,12 +176,8 @@ func (d *demand) values(n int) (at []int, value []float64) {
 	if mix.n == 0 && !m.recentMix(mix) {
 		return at, value
 	}
-	keep := m.spec.free
-	if keep < 0 {
-		keep = m.cost.of[d.pr.strategy].keep
-	}
 	r := m.rule()
-	r.savings(mix, keep, d.least, at, value)
+	r.savings(mix, d.least, at, value)
 	for i := range value {
 		value[i] *= weight
 		if math.IsNaN(value[i]) {
@@ -191,8 +187,9 @@ func (d *demand) values(n int) (at []int, value []float64) {
 	return at, value
 }
 
-// savings fills in how many cold starts the instances from least up to each of the floors save over the window.
-func (r *rule) savings(mix *mixture, keep float64, least int, at []int, saved []float64) {
+// savings fills in how many cold starts the instances from least up to each of the floors save over the window, as rule.worth has
+// them: where keep-alive is paid for, its length cancels, so that its noise does not decide who gets the money.
+func (r *rule) savings(mix *mixture, least int, at []int, saved []float64) {
 	if mix.n == 0 || !(mix.duration > 0) {
 		return
 	}
@@ -201,14 +198,10 @@ func (r *rule) savings(mix *mixture, keep float64, least int, at []int, saved []
 	for range 4 * maxFine {
 		past := l.past()
 		g := l.next()
-		uses := g.needs * r.hold
-		if past && uses < 1e-9 {
+		if past && g.needs*r.hold < 1e-9 {
 			break
 		}
-		cold := 0.0
-		if g.needs > 0 {
-			cold = uses * math.Exp(-keep*g.needs/max(g.idle, 1e-12))
-		}
+		cold, _ := r.worth(g)
 		// A rung may hold several floors, and a floor may need a part of a rung only.
 		for ; i < len(at) && at[i] <= g.from+g.width; i++ {
 			saved[i] = total + float64(max(at[i]-max(g.from, least), 0))*cold

@@ -166,7 +166,7 @@ func TestFloorsForgetTowardsTheStrict(t *testing.T) {
 		var f floors
 		now := epoch
 		var at []time.Time
-		had := rapid.SliceOfN(rapid.IntRange(0, 9), 1, 60).Draw(t, "had")
+		had := rapid.SliceOfN(rapid.IntRange(0, 9), 25, 60).Draw(t, "had")
 		for _, n := range had {
 			now = now.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "later")) * time.Minute)
 			f.note(now, n)

@@ -195,8 +195,6 @@ func (e *Engine) mayAct(mode models.Mode, status models.RecommendationStatus) bo
 	switch {
 	case e.pause.Load().Paused, e.journalErr.Load() != nil:
 		return false
-	case mode == models.ModeDryRun:
-		return false
 	case mode == models.ModeAuto:
 		return true
 	}
