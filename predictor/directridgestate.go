@@ -15,7 +15,7 @@ func (r *DirectRidge) MarshalBinary() ([]byte, error) {
 	}
 	b.int(r.sums.rows)
 	r.numbers(func(v *float64) { b.float(*v) })
-	return seal(ridgeMagic, b.b), nil
+	return seal(directRidgeMagic, b.b), nil
 }
 
 // numbers visits all plain numbers of the state.
@@ -53,7 +53,7 @@ func (r *DirectRidge) numbers(visit func(*float64)) {
 // UnmarshalBinary implements encoding.BinaryUnmarshaler. It returns models.ErrInvalid, and changes nothing, for data that
 // MarshalBinary did not write.
 func (r *DirectRidge) UnmarshalBinary(data []byte) error {
-	b, err := unseal(ridgeMagic, data)
+	b, err := unseal(directRidgeMagic, data)
 	if err != nil {
 		return err
 	}

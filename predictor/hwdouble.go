@@ -3,6 +3,7 @@ package predictor
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"pilotlight/models"
 )
@@ -274,3 +275,6 @@ func (d *DoubleSeason) UnmarshalBinary(data []byte) error {
 	*d = fresh
 	return nil
 }
+
+// Seasons implements MultiSeason.
+func (d *DoubleSeason) Seasons() []int { return slices.Clone(d.opt.Periods) }

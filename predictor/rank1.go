@@ -2,6 +2,7 @@ package predictor
 
 import (
 	"fmt"
+	"math"
 
 	"pilotlight/models"
 )
@@ -88,7 +89,7 @@ func (m *Rank1) Forecast(dst []float64) error {
 			m.shape(v, levels, shape, first, stride)
 		}
 		for i := b * p; i < min((b+1)*p, len(dst)); i++ {
-			dst[i] = levels[n+b] * shape[i-b*p]
+			dst[i] = max(-MaxValue, min(levels[n+b]*shape[i-b*p], MaxValue))
 		}
 	}
 	return nil
@@ -101,15 +102,16 @@ func (m *Rank1) shape(v, levels, shape []float64, first, stride int) {
 		first = len(v)/p - 1
 	}
 	clear(shape)
-	total := 0.0
+	total, size := 0.0, 0.0
 	for k := first; k >= 0 && k > first-stride*m.opt.Shapes; k -= stride {
 		for i := range shape {
 			shape[i] += v[k*p+i]
 		}
 		total += levels[k]
+		size += math.Abs(levels[k])
 	}
 	for i := range shape {
-		if total != 0 {
+		if math.Abs(total) > 1e-6*size {
 			shape[i] /= total
 		} else {
 			shape[i] = 1
@@ -140,7 +142,7 @@ func (m *Rank1) extend(levels []float64, blocks int) []float64 {
 		}
 		return levels
 	}
-	r, err := NewRidge(RidgeOptions{Lags: lags, Season: 1, Power: 1, Lambda: m.opt.Lambda})
+	r, err := NewLagRidge(LagRidgeOptions{Lags: lags, Season: 1, Power: 1, Lambda: m.opt.Lambda})
 	if err != nil { // cannot be: the lags are few and increase
 		return levels
 	}
@@ -185,14 +187,13 @@ func (m *Rank1) UnmarshalBinary(data []byte) error {
 	if err != nil {
 		return err
 	}
-	keep := fresh.tape.keep
-	fresh.tape.read(r)
-	if r.err == nil && fresh.tape.keep != keep {
-		r.fail("its history does not fit its period")
-	}
+	fresh.tape.readInto(r)
 	if err := r.done(); err != nil {
 		return err
 	}
 	*m = *fresh
 	return nil
 }
+
+// Seasons implements MultiSeason.
+func (m *Rank1) Seasons() []int { return []int{m.opt.Period, max(m.opt.Long, m.opt.Period)} }

@@ -35,6 +35,7 @@ func forecast(stdio app.IO) *cobra.Command {
 	f.StringVar(&o.Quantiles, "quantiles", "", "levels of the quantiles (default 0.1 to 0.9, 0.95 and 0.99)")
 	f.StringVar(&o.Explain, "explain", "", "also say how each forecast came about, as text or json; to standard error unless --output names a file")
 	f.Lookup("explain").NoOptDefVal = "text"
+	f.StringVar(&o.Plot, "plot", "", "also draw the forecasts into this .svg or .png file")
 	f.IntVar(&o.Workers, "workers", 0, "series worked on at a time (default: one per core); changes no byte of the result")
 	seriesFlags(cmd, &o.SeriesOptions)
 	return cmd

@@ -11,6 +11,7 @@ const (
 	recentOrigins = 25
 	recentStride  = 15
 	phaseOrigins  = 10
+	phaseOffset   = 72 // and this part of a period before and after: 20 minutes of a day
 )
 
 // origins places the back-test windows, in increasing order. Those of the recent plan give the quantiles. The point forecast
@@ -21,17 +22,16 @@ func origins(n int, opt *Options) (at []int, aligned []bool) {
 		first = max(first, 2*p)
 	}
 	first = max(1, min(first, n-opt.Horizon))
-	at = recentPlan(n, opt)
-	var whole []int
-	if len(opt.Periods) > 0 && opt.Periods[0] <= 2*opt.Horizon {
-		whole = wholePlan(n, opt)
-		at = append(at, whole...)
+	if opt.whole() {
+		at = wholePlan(n, opt)
+	} else {
+		at = recentPlan(n, opt)
 	}
 	at = slices.DeleteFunc(at, func(o int) bool { return o < first || o+opt.Horizon > n })
 	slices.Sort(at)
 	at = slices.Compact(at)
-	for _, o := range at {
-		aligned = append(aligned, whole == nil || slices.Contains(whole, o))
+	for range at {
+		aligned = append(aligned, true)
 	}
 	return at, aligned
 }
@@ -51,7 +51,8 @@ func recentPlan(n int, opt *Options) (at []int) {
 	}
 	if len(opt.Periods) > 0 {
 		for k := range phaseOrigins {
-			at = append(at, n-(k+1)*opt.Periods[0])
+			same := n - (k+1)*opt.Periods[0]
+			at = append(at, same-opt.Periods[0]/phaseOffset, same, same+opt.Periods[0]/phaseOffset)
 		}
 	}
 	return at

@@ -20,8 +20,8 @@ import (
 	"pilotlight/predictor/season"
 )
 
-// real is one real series.
-type real struct {
+// realSeries is one real series.
+type realSeries struct {
 	name   string
 	step   time.Duration
 	series models.Series
@@ -90,7 +90,7 @@ func clock(t *testing.T, s string) time.Time {
 }
 
 // timed builds a series from rows with a time and a value column.
-func timed(t *testing.T, name string, step time.Duration, data [][]string, at, value int) real {
+func timed(t *testing.T, name string, step time.Duration, data [][]string, at, value int) realSeries {
 	t.Helper()
 	var samples []models.Sample
 	for _, row := range data {
@@ -100,11 +100,11 @@ func timed(t *testing.T, name string, step time.Duration, data [][]string, at, v
 	if err != nil {
 		t.Fatal(err)
 	}
-	return real{name, step, s}
+	return realSeries{name, step, s}
 }
 
 // plain builds a series from the cells of a row.
-func plain(t *testing.T, name string, step time.Duration, cells []string) real {
+func plain(t *testing.T, name string, step time.Duration, cells []string) realSeries {
 	t.Helper()
 	for len(cells) > 0 && cells[len(cells)-1] == "" {
 		cells = cells[:len(cells)-1]
@@ -117,7 +117,7 @@ func plain(t *testing.T, name string, step time.Duration, cells []string) real {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return real{name, step, s}
+	return realSeries{name, step, s}
 }
 
 // stepOf returns the most frequent distance of times.
@@ -146,10 +146,10 @@ func grouped(data [][]string, by int) (names []string, groups map[string][][]str
 }
 
 // load reads all real series of a set.
-func load(t *testing.T, dir, set string) []real {
+func load(t *testing.T, dir, set string) []realSeries {
 	t.Helper()
 	path := func(name string) string { return filepath.Join(dir, set, name) }
-	var out []real
+	var out []realSeries
 	switch set {
 	case "c1_m4_hourly":
 		for _, row := range rows(t, path("hourly_train.csv.gz")) {
@@ -187,7 +187,7 @@ func load(t *testing.T, dir, set string) []real {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, real{"tweets", time.Minute, s})
+		out = append(out, realSeries{"tweets", time.Minute, s})
 	case "w3_wikipedia_hourly":
 		out = append(out, timed(t, "wikipedia", time.Hour, rows(t, path("requests_per_hour.csv.gz")), 0, 1))
 	case "w6_internet_traffic_5min":
@@ -298,4 +298,94 @@ func show(periods []season.Period) string {
 		out = append(out, fmt.Sprintf("%d (%.2f gain %.2f score %.1f cycles %d)", p.Steps, p.Strength, p.Gain, p.Score, p.Cycles))
 	}
 	return strings.Join(out, " ")
+}
+
+// timerOf returns the gap that at least nine in ten gaps between active steps equal, if there are five gaps and it is at least 2.
+func timerOf(y []float64) (gap int, ok bool) {
+	counts := map[int]int{}
+	last, gaps, best := -1, 0, 0
+	for i, v := range y {
+		if v > 0 {
+			if last >= 0 {
+				gaps++
+				counts[i-last]++
+				if n := counts[i-last]; n > best {
+					best, gap = n, i-last
+				}
+			}
+			last = i
+		}
+	}
+	return gap, gaps >= 5 && gap >= 2 && 10*best >= 9*gaps
+}
+
+// TestRealTimers checks that functions which plainly run on a timer are found to.
+func TestRealTimers(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	data := slices.Concat(load(t, dir, "s2_azure2019_fn1d"), load(t, dir, "s11_azure2019_profile14d"))
+	for _, step := range []time.Duration{time.Minute, unknown} {
+		timers, right := 0, 0
+		wrong := tally{}
+		for _, r := range data {
+			y := r.series.Values()
+			gap, ok := timerOf(y)
+			if !ok {
+				continue
+			}
+			timers++
+			got := steps(season.Detect(y, season.Options{Step: step}))
+			if slices.Contains(got, gap) {
+				right++
+			} else {
+				wrong[fmt.Sprintf("%d as %v", gap, got)]++
+			}
+		}
+		t.Logf("step %s: %d of %d timers; else %v", step, right, timers, wrong)
+		if 100*right < 95*timers {
+			t.Errorf("step %s: %d of %d timers, want 95 %%", step, right, timers)
+		}
+	}
+}
+
+// shuffled glues random pieces of y, of random lengths around mean: its bursts and distribution without its periods longer than
+// that.
+func shuffled(g generator, y []float64, mean float64) []float64 {
+	out := make([]float64, 0, len(y))
+	for len(out) < len(y) {
+		length := min(1+int(mean*g.r.ExpFloat64()), len(y)-len(out))
+		from := g.r.IntN(len(y) - length + 1)
+		out = append(out, y[from:from+length]...)
+	}
+	return out
+}
+
+// TestRealNoise counts the series in which a period of half a day and more is seen in real series after their order was destroyed.
+func TestRealNoise(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	wrong, runs := 0, 0
+	for _, set := range []string{"c1_m4_hourly", "c3_bitbrains_vms_5min", "w4_ms_cloud_monitoring", "w5_nab", "s1_azure2021_fn14d"} {
+		g := newGenerator(1)
+		found := tally{}
+		for _, r := range load(t, dir, set) {
+			perDay := int(24 * time.Hour / r.step)
+			for range 4 {
+				y := shuffled(g, r.series.Values(), float64(perDay)/4)
+				runs++
+				for _, p := range season.Detect(y, season.Options{Step: r.step}) {
+					if p.Steps >= perDay/2 {
+						wrong++
+						found[fmt.Sprintf("%d (cycles %d)", p.Steps, p.Cycles)]++
+						break
+					}
+				}
+			}
+		}
+		t.Logf("%s: %v", set, found)
+	}
+	t.Logf("%d of %d", wrong, runs)
+	if 100*wrong > 2*runs {
+		t.Errorf("found in %d of %d, want at most 2 %%", wrong, runs)
+	}
 }

@@ -2,6 +2,7 @@ package season_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -21,6 +22,14 @@ func steps(periods []season.Period) []int {
 		out = append(out, p.Steps)
 	}
 	return out
+}
+
+// runsFor returns how many series of n values to test: fewer of the long ones, for the sake of time.
+func runsFor(n int, runs uint64) uint64 {
+	if n > 2000 {
+		return runs / 5
+	}
+	return runs
 }
 
 func TestDetectFindsClearSeasons(t *testing.T) {
@@ -65,15 +74,28 @@ func TestDetectFindsClearSeasons(t *testing.T) {
 			}
 			return y
 		}},
+		{"week of light weekends unknown step", unknown, []int{24, 168}, func(g generator) []float64 { return g.weekly(700, 24, 200, 0.9) }},
+		{"week under a level that wanders unknown step", unknown, []int{24, 168}, func(g generator) []float64 {
+			y := g.weekly(700, 24, 500, 0.8)
+			for i, v := range g.ar(len(y), 0.98, 10, 0.1) {
+				y[i] *= math.Exp(v - 10)
+			}
+			return y
+		}},
+		{"rare calls by day", minute, []int{1440}, func(g generator) []float64 { return g.daily(14*1440, 1440, 0.05, 0.9) }},
+		{"timer 87", minute, []int{87}, func(g generator) []float64 { return g.timer(1440, 87, 1, 0.02) }},
+		{"timer 200 of 2", minute, []int{200}, func(g generator) []float64 { return g.timer(2000, 200, 2, 0) }},
+		{"timer 60 that sometimes fails", minute, []int{60}, func(g generator) []float64 { return g.unsure(1440, 60, 0.8) }},
+		{"timer 87 that sometimes fails", minute, []int{87}, func(g generator) []float64 { return g.unsure(1440, 87, 0.8) }},
 		{"odd period 100", minute, []int{100}, func(g generator) []float64 { return g.daily(3000, 100, 20, 0.6) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			const runs = 100
-			right := 0
+			runs := runsFor(len(tt.make(newGenerator(0))), 100)
+			right := uint64(0)
 			wrong := map[string]int{}
-			for seed := range uint64(runs) {
+			for seed := range runs {
 				got := steps(season.Detect(tt.make(newGenerator(seed)), season.Options{Step: tt.step}))
 				if slices.Equal(got, tt.want) {
 					right++
@@ -81,8 +103,8 @@ func TestDetectFindsClearSeasons(t *testing.T) {
 					wrong[fmt.Sprint(got)]++
 				}
 			}
-			if right < 98 {
-				t.Errorf("found %v in %d of %d series, want at least 98; else %v", tt.want, right, runs, wrong)
+			if 100*right < 98*runs {
+				t.Errorf("found %v in %d of %d series, want at least 98 %%; else %v", tt.want, right, runs, wrong)
 			}
 		})
 	}
@@ -111,19 +133,84 @@ func TestDetectFindsNothingInNoise(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			const runs = 500
+			runs := runsFor(len(tt.make(newGenerator(0))), 500)
 			wrong := map[string]int{}
-			n := 0
-			for seed := range uint64(runs) {
+			n := uint64(0)
+			for seed := range runs {
 				got := steps(season.Detect(tt.make(newGenerator(seed)), season.Options{Step: tt.step}))
 				if len(got) > 0 {
 					wrong[fmt.Sprint(got)]++
 					n++
 				}
 			}
-			if n > runs*2/100 {
+			if 100*n > 2*runs {
 				t.Errorf("found seasons in %d of %d, want at most 2 %%: %v", n, runs, wrong)
 			}
 		})
+	}
+}
+
+func TestDetectOptions(t *testing.T) {
+	t.Parallel()
+	g := newGenerator(1)
+	y := g.daily(20*45, 45, 50, 0.6)
+	if got := steps(season.Detect(y, season.Options{})); !slices.Equal(got, []int{45}) {
+		t.Errorf("blind: %v, want 45", got)
+	}
+	if got := steps(season.Detect(y, season.Options{KnownOnly: true, Step: minute})); len(got) > 0 {
+		t.Errorf("known only: %v, want none", got)
+	}
+	got := season.Detect(y, season.Options{KnownOnly: true, Candidates: []int{44, 45}})
+	if !slices.Equal(steps(got), []int{45}) || !got[0].Known || got[0].Cycles != 20 {
+		t.Errorf("candidates: %+v, want 45, known, 20 cycles", got)
+	}
+	// Two cycles are enough for a candidate and not for the data alone.
+	if got := steps(season.Detect(y[:90], season.Options{Candidates: []int{45}})); !slices.Equal(got, []int{45}) {
+		t.Errorf("two cycles, candidate: %v, want 45", got)
+	}
+	if got := steps(season.Detect(y[:90], season.Options{})); len(got) > 0 {
+		t.Errorf("two cycles, blind: %v, want none", got)
+	}
+	if got := steps(season.Detect(y[:89], season.Options{Candidates: []int{45}})); len(got) > 0 {
+		t.Errorf("less than two cycles: %v, want none", got)
+	}
+	week := g.weekly(6*168, 24, 100, 0.1)
+	all := season.Detect(week, season.Options{Step: time.Hour})
+	one := season.Detect(week, season.Options{Step: time.Hour, MaxPeriods: 1})
+	if len(all) != 2 || len(one) != 1 || one[0].Strength < max(all[0].Strength, all[1].Strength) {
+		t.Errorf("of %+v the strongest is %+v", all, one)
+	}
+}
+
+func TestDetectOnNothing(t *testing.T) {
+	t.Parallel()
+	spike := make([]float64, 1440)
+	spike[700] = 1e9
+	constant := slices.Repeat([]float64{7}, 1440)
+	for name, y := range map[string][]float64{
+		"nothing": nil, "one": {1}, "three": {1, 2, 1}, "constant": constant, "zero": make([]float64, 1440), "one spike": spike,
+		"missing": slices.Repeat([]float64{math.NaN()}, 500), "infinite": slices.Repeat([]float64{math.Inf(1)}, 500),
+	} {
+		for _, step := range []time.Duration{unknown, minute, time.Hour, time.Nanosecond} {
+			if got := season.Detect(y, season.Options{Step: step}); len(got) > 0 {
+				t.Errorf("%s, step %s: found %+v", name, step, got)
+			}
+		}
+	}
+}
+
+func TestDetectDoesNotDependOnScale(t *testing.T) {
+	t.Parallel()
+	g := newGenerator(5)
+	y := g.weekly(5*168, 24, 1000, 0.4)
+	want := steps(season.Detect(y, season.Options{Step: time.Hour}))
+	for _, factor := range []float64{1e-3, 1e6, 1e200, -1} {
+		scaled := make([]float64, len(y))
+		for i, v := range y {
+			scaled[i] = factor * v
+		}
+		if got := steps(season.Detect(scaled, season.Options{Step: time.Hour})); !slices.Equal(got, want) {
+			t.Errorf("times %g: %v, want %v", factor, got, want)
+		}
 	}
 }

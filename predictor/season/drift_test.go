@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"pilotlight/predictor/season"
 )
 
@@ -73,6 +75,91 @@ func TestDriftDetectors(t *testing.T) {
 				t.Logf("a move of %g: %.1f steps", move.size, delay)
 			}
 		})
+	}
+}
+
+func TestErrorScaleKeepsDetectorsQuiet(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		make func(g generator) func() float64
+	}{
+		{"independent", func(g generator) func() float64 { return func() float64 { return 7 * g.r.NormFloat64() } }},
+		{"autocorrelated 0.5", func(g generator) func() float64 { return walkBack(g, 0.5) }},
+		{"autocorrelated 0.8", func(g generator) func() float64 { return walkBack(g, 0.8) }},
+		{"heavy tails", func(g generator) func() float64 {
+			return func() float64 { return g.r.NormFloat64() / math.Sqrt(g.r.ExpFloat64()) } // Student's t with 2 degrees of freedom
+		}},
+		{"counts", func(g generator) func() float64 { return func() float64 { return g.poisson(0.3) - 0.3 } }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			const runs, length = 20, 20_000
+			alarms, bare := 0, 0
+			for seed := range uint64(runs) {
+				next := tt.make(newGenerator(seed))
+				scale, scaled, raw := season.ErrorScale{}, season.CUSUM{}, season.CUSUM{}
+				for range length {
+					e := next()
+					if scaled.Add(scale.Add(e)) != season.AlarmNone {
+						alarms++
+					}
+					if raw.Add(e/(1.2533*scale.Mean)) != season.AlarmNone {
+						bare++
+					}
+				}
+			}
+			t.Logf("an alarm every %d steps, without the allowance for autocorrelation every %d", runs*length/max(alarms, 1), runs*length/max(bare, 1))
+			if alarms > runs*length/2000 {
+				t.Errorf("%d alarms in %d steps, want at most one in 2,000", alarms, runs*length)
+			}
+		})
+	}
+}
+
+// walkBack gives autocorrelated errors.
+func walkBack(g generator, r float64) func() float64 {
+	v := 0.0
+	return func() float64 {
+		v = r*v + g.r.NormFloat64()
+		return v
+	}
+}
+
+func TestErrorScaleSurvivesAnything(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := season.ErrorScale{}
+		for range rapid.IntRange(0, 300).Draw(t, "n") {
+			e := rapid.SampledFrom([]float64{0, 1, -1, 0.5, 1e9, -1e300, math.MaxFloat64, math.NaN(), math.Inf(1)}).Draw(t, "e")
+			s.Add(e)
+			if s.Mean-s.Mean != 0 || s.Square-s.Square != 0 || s.Product-s.Product != 0 || s.Mean < 0 {
+				t.Fatalf("state %+v after %g", s, e)
+			}
+		}
+	})
+}
+
+func TestErrorScaleFindsAMove(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for seed := range uint64(100) {
+		g := newGenerator(seed)
+		scale, c := season.ErrorScale{}, season.CUSUM{}
+		for range 500 {
+			c.Add(scale.Add(g.r.NormFloat64() * 40))
+		}
+		c.Reset()
+		for range 25 {
+			if c.Add(scale.Add(60+40*g.r.NormFloat64())) == season.AlarmUp {
+				found++
+				break
+			}
+		}
+	}
+	if found < 90 {
+		t.Errorf("a move of 1.5 standard deviations is found within 25 steps in %d of 100, want 90", found)
 	}
 }
 

@@ -55,7 +55,7 @@ type DST struct {
 
 // DetectDST decides whether the daily profile of y, whose first step begins at start, moved with the clocks of the location at
 // their newest change within the history. Each day after the change votes with the difference of its correlations with the
-// mean day before: shifted by the change, less unshifted; on the scale of Detect, at most 14 days on either side, at least two.
+// median day before: shifted by the change, less unshifted; on the scale of Detect, at most 14 days on either side, at least two.
 // A step must divide the change and the day.
 func DetectDST(y []float64, start time.Time, step time.Duration, location *time.Location) DST {
 	if step <= 0 || day%step != 0 || location == nil {
@@ -113,11 +113,10 @@ func newestChange(from, to time.Time, location *time.Location) (at time.Time, ch
 	return begin.UTC(), time.Duration(now-was) * time.Second, now != was
 }
 
-// dayVotes returns, for each whole day of after, its correlation with the mean day of before moved shift steps to the left, less
-// that with the mean day as it is. Days that are mostly missing, or flat, do not vote.
+// dayVotes returns, for each whole day of after, its correlation with the median day of before moved shift steps to the left,
+// less that with the median day as it is. Days that are mostly missing, or flat, do not vote.
 func dayVotes(before, after []float64, perDay, shift int) []float64 {
-	profile := make([]float64, perDay)
-	phaseSquares(before[len(before)%perDay:], perDay, profile)
+	profile := shiftProofProfile(before[len(before)%perDay:], perDay)
 	var votes []float64
 	for i := 0; i+perDay <= len(after); i += perDay {
 		row := after[i : i+perDay]

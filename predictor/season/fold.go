@@ -22,9 +22,9 @@ type fit struct {
 	origin  int       // the series' index at which phase 0 of the first used cycle lies
 }
 
-// fold cuts the newest full cycles of x, takes the trend out and compares the phases by an analysis of variance. absorbed is
-// the share of the degrees of freedom of a profile that earlier profiles have taken.
-func fold(x []float64, period int, absorbed float64, buf *buffers) fit {
+// fold cuts the newest full cycles of x, takes the trend out and compares the phases by an analysis of variance. divisor is an
+// accepted period that divides this one and whose profile is no longer in x, or 0.
+func fold(x []float64, period, divisor int, buf *buffers) fit {
 	k := len(x) / period
 	f := fit{period: period, cycles: k, origin: len(x) - k*period}
 	if k < 2 {
@@ -33,10 +33,11 @@ func fold(x []float64, period int, absorbed float64, buf *buffers) fit {
 	d := buf.deviations[:k*period]
 	detrend(d, x[f.origin:], period, buf)
 	f.profile = make([]float64, period)
-	f.ratio, f.score = analyse(d, period, absorbed, f.profile)
+	null := baseOf(d, period, divisor, buf.counts)
+	f.ratio, f.score = analyse(d, period, null, f.profile, buf)
 	if period >= 2*bins {
 		cells := collapse(d, period, buf.cells)
-		if r, s := analyse(cells, bins, absorbed, buf.cellProfile); s > f.score || !isFinite(f.score) {
+		if r, s := analyse(cells, bins, null, buf.cellProfile, buf); s > f.score || !isFinite(f.score) {
 			f.ratio, f.score = r, s
 		}
 	}
@@ -58,6 +59,8 @@ type buffers struct {
 	means       []float64
 	cells       []float64
 	cellProfile []float64
+	counts      []float64
+	noise       []float64
 }
 
 // newBuffers returns scratch memory for series of n values.
@@ -67,6 +70,8 @@ func newBuffers(n int) *buffers {
 		means:       make([]float64, n/2+1),
 		cells:       make([]float64, n),
 		cellProfile: make([]float64, bins),
+		counts:      make([]float64, max(n/2, bins)+1),
+		noise:       make([]float64, max(n, maxDofCells)),
 	}
 }
 
@@ -148,8 +153,8 @@ func collapse(d []float64, period int, cells []float64) []float64 {
 
 // analyse compares the m phases of the rows of d. It writes their means to profile and returns the F ratio and its normal
 // score; the noise may be autocorrelated within a cycle.
-func analyse(d []float64, m int, absorbed float64, profile []float64) (ratio, score float64) {
-	between, within, present := phaseSquares(d, m, profile)
+func analyse(d []float64, m int, null base, profile []float64, buf *buffers) (ratio, score float64) {
+	between, within, present := phaseSquares(d, profile, buf.counts)
 	used := 0
 	for j := range m {
 		if profile[j] == profile[j] {
@@ -161,27 +166,29 @@ func analyse(d []float64, m int, absorbed float64, profile []float64) (ratio, sc
 	if used < 2 || present <= used || between <= 0 {
 		return 0, 0
 	}
-	between /= float64(used-1) * (1 - absorbed)
+	between /= float64(used-1) * (1 - null.absorbed)
 	within /= float64(present - used)
 	if within <= 1e-12*between {
 		return math.Inf(1), certain
 	}
 	ratio = between / within
 	rows := float64(present) / float64(used)
-	free := float64(used-1) * (1 - absorbed)
+	free := float64(used-1) * (1 - null.absorbed)
 	if score = fScore(ratio, free, max(free*(rows-1), 1)); score < knownScore {
 		return ratio, score // autocorrelation can only lower it
 	}
-	free = max(freedom(d, m, profile)*(1-absorbed), 1)
+	free = max(freedom(d, m, profile, buf.noise)*null.even*(1-null.absorbed), 1)
 	return ratio, fScore(ratio, free, max(free*(rows-1), 1))
 }
 
 // phaseSquares writes the mean of each phase, NaN for none, and returns the sums of squares between and within the phases and
 // the number of values.
-func phaseSquares(d []float64, m int, profile []float64) (between, within float64, present int) {
-	counts := make([]float64, m)
+func phaseSquares(d, profile, counts []float64) (between, within float64, present int) {
+	m := len(profile)
+	counts = counts[:m]
 	squares := 0.0
-	clear(profile[:m])
+	clear(profile)
+	clear(counts)
 	for i := 0; i+m <= len(d); i += m {
 		for j, v := range d[i : i+m] {
 			if v == v {
@@ -206,8 +213,9 @@ func phaseSquares(d []float64, m int, profile []float64) (between, within float6
 // freedom returns the effective number of independent phases of the noise: m·(Σλ)²/(m·Σλ²) = m/Σr², with r the
 // autocorrelation of the noise within a cycle, taken as circular. It is m for white noise and about 2.5 for a random walk. The
 // sum over long lags is made of trapezia between lags a quarter apart.
-func freedom(d []float64, m int, profile []float64) float64 {
-	variance := lagCovariance(d, m, 0, profile)
+func freedom(d []float64, m int, profile, scratch []float64) float64 {
+	noise, present := residuals(d, m, profile, scratch)
+	variance := lagProduct(noise, m, 0) * present
 	if variance <= 0 {
 		return float64(m - 1)
 	}
@@ -215,7 +223,7 @@ func freedom(d []float64, m int, profile []float64) float64 {
 	sum, last, at := 0.5, 1.0, 0
 	for at < m/2 {
 		next := min(max(at+1, at+at/4), m/2)
-		r := lagCovariance(d, m, next, profile) / variance
+		r := min(max(lagProduct(noise, m, next)/variance, -1), 1)
 		sum += float64(next-at) * (last + r*r) / 2
 		last, at = r*r, next
 	}
@@ -223,32 +231,77 @@ func freedom(d []float64, m int, profile []float64) float64 {
 	return min(half/(sum-0.25), float64(m-1))
 }
 
-// lagCovariance returns the mean product of residuals of the same row that are lag phases apart, around the end of the row.
-// Of long series it uses rows that are evenly spread.
-func lagCovariance(d []float64, m, lag int, profile []float64) float64 {
+// base is what is known of the null hypothesis: the seasons already accepted.
+type base struct {
+	absorbed float64 // the share of the degrees of freedom of a profile that a shorter one has taken
+	even     float64 // how evenly the variance is spread over the phases, in (0, 1]
+}
+
+// baseOf returns the base that an accepted period which divides the tested one gives, 0 for none. A timer that sometimes fails
+// has variance in one phase only, and a profile of several of its periods has so many degrees of freedom, not more:
+// (Σv)²/(m·Σv²) of all, with v the variances of the m phases of the divisor.
+func baseOf(d []float64, period, divisor int, squares []float64) base {
+	if divisor == 0 {
+		return base{even: 1}
+	}
+	squares = squares[:divisor]
+	clear(squares)
+	for i := 0; i+divisor <= len(d); i += divisor {
+		for j, v := range d[i : i+divisor] {
+			if v == v {
+				squares[j] += v * v
+			}
+		}
+	}
+	sum, sumSquares := 0.0, 0.0
+	for _, v := range squares {
+		sum += v
+		sumSquares += v * v
+	}
+	b := base{absorbed: float64(divisor) / float64(period), even: 1}
+	if sumSquares > 0 {
+		b.even = sum * sum / (float64(divisor) * sumSquares)
+	}
+	return b
+}
+
+// residuals returns what the profile leaves of rows of d that are evenly spread, 0 for what is missing, in scratch, and the
+// share that is not missing.
+func residuals(d []float64, m int, profile, scratch []float64) (noise []float64, present float64) {
 	rows := len(d) / m
 	take := min(rows, max(1, maxDofCells/m))
-	sum, n := 0.0, 0
+	noise = scratch[:take*m]
+	n := 0
 	for t := range take {
-		i := t * rows / take * m
-		row := d[i : i+m]
-		for j, v := range row[:m-lag] {
-			if c := (v - profile[j]) * (row[j+lag] - profile[j+lag]); c == c {
-				sum += c
+		row := d[t*rows/take*m:][:m]
+		for j, v := range row {
+			e := v - profile[j]
+			if e != e {
+				e = 0
+			} else {
 				n++
 			}
-		}
-		for j, v := range row[m-lag:] {
-			if c := (v - profile[m-lag+j]) * (row[j] - profile[j]); c == c {
-				sum += c
-				n++
-			}
+			noise[t*m+j] = e
 		}
 	}
-	if n == 0 {
-		return 0
+	return noise, float64(n) / float64(len(noise))
+}
+
+// lagProduct returns the sum of the products of values of the same row that are lag phases apart, around the end of the row.
+func lagProduct(noise []float64, m, lag int) float64 {
+	sum := 0.0
+	for i := 0; i < len(noise); i += m {
+		row := noise[i : i+m]
+		head, tail := row[:m-lag], row[lag:][:m-lag]
+		for j, v := range head {
+			sum += v * tail[j]
+		}
+		head, tail = row[:lag], row[m-lag:][:lag]
+		for j, v := range head {
+			sum += v * tail[j]
+		}
 	}
-	return sum / float64(n)
+	return sum
 }
 
 // fScore turns an F ratio with d1 and d2 degrees of freedom into a standard normal score, by E. Paulson: An approximate

@@ -8,15 +8,15 @@ import (
 	"pilotlight/models"
 )
 
-var _ Forecaster = (*Ridge)(nil)
+var _ Forecaster = (*LagRidge)(nil)
 
 const (
-	ridgeMagic = "PLRG"
-	maxLags    = 64
+	lagRidgeMagic = "PLLR"
+	maxLags       = 64
 )
 
-// RidgeOptions choose a ridge regression on lags.
-type RidgeOptions struct {
+// LagRidgeOptions choose a ridge regression on lags.
+type LagRidgeOptions struct {
 	// Lags are how many steps back the model looks, increasing.
 	Lags []int
 	// Season is the period that fills in missing values; 1 repeats the last value.
@@ -29,11 +29,11 @@ type RidgeOptions struct {
 	Diff int
 }
 
-// Ridge forecasts by linear regression on past values, with an intercept and a penalty on the standardised coefficients
+// LagRidge forecasts by linear regression on past values, with an intercept and a penalty on the standardised coefficients
 // (Hoerl and Kennard 1970), applied again and again to its own forecasts. The moments of all values are accumulated, O(d²) an update
 // for d lags; a forecast solves the normal equations anew.
-type Ridge struct {
-	opt    RidgeOptions
+type LagRidge struct {
+	opt    LagRidgeOptions
 	tape   tape
 	offset float64 // the first value, subtracted so that the moments stay accurate
 	n      float64
@@ -43,19 +43,19 @@ type Ridge struct {
 	row    []float64
 }
 
-// NewRidge makes the model.
-func NewRidge(opt RidgeOptions) (*Ridge, error) {
+// NewLagRidge makes the model.
+func NewLagRidge(opt LagRidgeOptions) (*LagRidge, error) {
 	if err := opt.validate(); err != nil {
 		return nil, err
 	}
 	d := len(opt.Lags) + 1
-	return &Ridge{
+	return &LagRidge{
 		opt: opt, tape: newTape(opt.Lags[d-2]+opt.Diff+1, opt.Season), lo: math.Inf(1), hi: math.Inf(-1),
 		sums: make([]float64, d), cross: make([]float64, d*(d+1)/2), row: make([]float64, d),
 	}, nil
 }
 
-func (o *RidgeOptions) validate() error {
+func (o *LagRidgeOptions) validate() error {
 	if n := len(o.Lags); n < 1 || n > maxLags || o.Lags[0] < 1 || o.Lags[n-1] > MaxPeriod {
 		return fmt.Errorf("ridge lags %v; give 1 to %d in [1, %d]: %w", o.Lags, maxLags, MaxPeriod, models.ErrInvalid)
 	}
@@ -71,7 +71,7 @@ func (o *RidgeOptions) validate() error {
 }
 
 // to transforms a value.
-func (r *Ridge) to(y float64) float64 {
+func (r *LagRidge) to(y float64) float64 {
 	switch r.opt.Power {
 	case 1:
 		return y
@@ -87,7 +87,7 @@ func (r *Ridge) to(y float64) float64 {
 }
 
 // back transforms back.
-func (r *Ridge) back(z float64) float64 {
+func (r *LagRidge) back(z float64) float64 {
 	switch r.opt.Power {
 	case 1:
 		return z
@@ -99,7 +99,7 @@ func (r *Ridge) back(z float64) float64 {
 }
 
 // Update implements Forecaster.
-func (r *Ridge) Update(y float64) {
+func (r *LagRidge) Update(y float64) {
 	y = usable(y)
 	if !math.IsNaN(y) {
 		y = r.to(y)
@@ -134,7 +134,7 @@ func (r *Ridge) Update(y float64) {
 }
 
 // read returns the value at index i as the regression sees it.
-func (r *Ridge) read(v []float64, i int) float64 {
+func (r *LagRidge) read(v []float64, i int) float64 {
 	if r.opt.Diff > 0 {
 		return v[i] - v[i-r.opt.Diff]
 	}
@@ -142,7 +142,7 @@ func (r *Ridge) read(v []float64, i int) float64 {
 }
 
 // lags fills in the lags of the value that comes after v.
-func (r *Ridge) lags(v, row []float64) {
+func (r *LagRidge) lags(v, row []float64) {
 	n := len(v)
 	for i, l := range r.opt.Lags {
 		row[i] = r.read(v, n-l)
@@ -150,7 +150,7 @@ func (r *Ridge) lags(v, row []float64) {
 }
 
 // Forecast implements Forecaster; it needs a quarter more values than it looks back, and as many as it has lags.
-func (r *Ridge) Forecast(dst []float64) error {
+func (r *LagRidge) Forecast(dst []float64) error {
 	d := len(r.opt.Lags)
 	if r.n < float64(max(d, r.tape.keep/4, 4)) {
 		return errWarming
@@ -187,7 +187,7 @@ func (r *Ridge) Forecast(dst []float64) error {
 }
 
 // solve returns the coefficients and the intercept.
-func (r *Ridge) solve() (coef []float64, icept float64, ok bool) {
+func (r *LagRidge) solve() (coef []float64, icept float64, ok bool) {
 	d := len(r.opt.Lags)
 	mu := make([]float64, d+1)
 	sd := make([]float64, d+1)
@@ -276,7 +276,7 @@ func choleskySolve(a, b []float64) bool {
 }
 
 // MarshalBinary implements encoding.BinaryMarshaler.
-func (r *Ridge) MarshalBinary() ([]byte, error) {
+func (r *LagRidge) MarshalBinary() ([]byte, error) {
 	var b writer
 	b.int(len(r.opt.Lags))
 	for _, l := range r.opt.Lags {
@@ -292,17 +292,17 @@ func (r *Ridge) MarshalBinary() ([]byte, error) {
 	b.floats(r.sums)
 	b.floats(r.cross)
 	r.tape.write(&b)
-	return seal(ridgeMagic, b.b), nil
+	return seal(lagRidgeMagic, b.b), nil
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler. It returns models.ErrInvalid, and changes nothing, for data that
 // MarshalBinary did not write.
-func (r *Ridge) UnmarshalBinary(data []byte) error {
-	in, err := unseal(ridgeMagic, data)
+func (r *LagRidge) UnmarshalBinary(data []byte) error {
+	in, err := unseal(lagRidgeMagic, data)
 	if err != nil {
 		return err
 	}
-	var opt RidgeOptions
+	var opt LagRidgeOptions
 	opt.Lags = make([]int, in.int(1, maxLags))
 	for i := range opt.Lags {
 		opt.Lags[i] = in.int(1, MaxPeriod)
@@ -312,7 +312,7 @@ func (r *Ridge) UnmarshalBinary(data []byte) error {
 	if in.err != nil {
 		return in.err
 	}
-	fresh, err := NewRidge(opt)
+	fresh, err := NewLagRidge(opt)
 	if err != nil {
 		return err
 	}
@@ -320,11 +320,7 @@ func (r *Ridge) UnmarshalBinary(data []byte) error {
 	fresh.lo, fresh.hi = in.rawFloat(), in.rawFloat()
 	in.floats(fresh.sums, math.MaxFloat64)
 	in.floats(fresh.cross, math.MaxFloat64)
-	keep, season := fresh.tape.keep, fresh.tape.season
-	fresh.tape.read(in)
-	if in.err == nil && (fresh.tape.keep != keep || fresh.tape.season != season) {
-		in.fail("its history does not fit its lags")
-	}
+	fresh.tape.readInto(in)
 	if in.err == nil && len(fresh.tape.values) > 0 && !(math.Abs(fresh.lo) <= MaxValue && math.Abs(fresh.hi) <= MaxValue) {
 		in.fail("bounds %v and %v are not usable", fresh.lo, fresh.hi)
 	}
@@ -354,3 +350,6 @@ func SeasonalLags(near int, periods []int, deep, width int) []int {
 	slices.Sort(lags)
 	return slices.Compact(lags)
 }
+
+// Seasons implements MultiSeason.
+func (r *LagRidge) Seasons() []int { return []int{r.opt.Season} }

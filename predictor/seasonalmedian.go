@@ -8,15 +8,15 @@ import (
 	"pilotlight/models"
 )
 
-var _ Forecaster = (*Profile)(nil)
+var _ Forecaster = (*SeasonalMedian)(nil)
 
 const (
-	profileMagic = "PLPF"
-	maxDepth     = 16
+	medianCourseMagic = "PLSM"
+	maxDepth          = 16
 )
 
-// ProfileOptions choose a seasonal profile.
-type ProfileOptions struct {
+// SeasonalMedianOptions choose a seasonal profile.
+type SeasonalMedianOptions struct {
 	// Period is the length of the season in steps.
 	Period int
 	// Depth is over how many of the latest periods the profile is taken.
@@ -33,33 +33,33 @@ type ProfileOptions struct {
 	Add bool
 }
 
-// Profile forecasts the median (or mean) course of the latest periods, moved to the present level:
+// SeasonalMedian forecasts the median (or mean) course of the latest periods, moved to the present level:
 //
 //	f(h) = P(h) · (1 + share·decay^h·(a/b - 1)),  P(h) = median over k of y[t+h-k·period]
 //
 // with a the mean of the last values and b that of the profile at the same places; or with an added shift. Depth 1 is seasonal naive
 // with a level shift. Update is O(1), Forecast O((h + window) · depth).
-type Profile struct {
-	opt  ProfileOptions
+type SeasonalMedian struct {
+	opt  SeasonalMedianOptions
 	tape tape
 }
 
-// NewProfile makes the model.
-func NewProfile(opt ProfileOptions) (*Profile, error) {
+// NewSeasonalMedian makes the model.
+func NewSeasonalMedian(opt SeasonalMedianOptions) (*SeasonalMedian, error) {
 	ok := opt.Period >= 1 && opt.Period <= MaxPeriod && opt.Depth >= 1 && opt.Depth <= maxDepth && opt.Window >= 0 && opt.Window <= MaxPeriod &&
 		opt.Share >= 0 && opt.Share <= 1 && opt.Decay > 0 && opt.Decay <= 1
 	if !ok {
 		return nil, fmt.Errorf("profile %+v; keep period and window in [1, %d], depth in [1, %d], share in [0, 1] and decay in (0, 1]: %w",
 			opt, MaxPeriod, maxDepth, models.ErrInvalid)
 	}
-	return &Profile{opt: opt, tape: newTape(opt.Depth*opt.Period+opt.Window, opt.Period)}, nil
+	return &SeasonalMedian{opt: opt, tape: newTape(opt.Depth*opt.Period+opt.Window, opt.Period)}, nil
 }
 
 // Update implements Forecaster.
-func (p *Profile) Update(y float64) { p.tape.push(y) }
+func (p *SeasonalMedian) Update(y float64) { p.tape.push(y) }
 
 // at returns the profile ahead steps ahead of the latest value; 0 is that of the latest value itself.
-func (p *Profile) at(ahead int) float64 {
+func (p *SeasonalMedian) at(ahead int) float64 {
 	var room [maxDepth]float64
 	got := room[:0]
 	n := len(p.tape.view())
@@ -84,7 +84,7 @@ func (p *Profile) at(ahead int) float64 {
 }
 
 // Forecast implements Forecaster; it needs one period.
-func (p *Profile) Forecast(dst []float64) error {
+func (p *SeasonalMedian) Forecast(dst []float64) error {
 	n := len(p.tape.view())
 	if n < p.opt.Period {
 		return errWarming
@@ -117,7 +117,7 @@ func (p *Profile) Forecast(dst []float64) error {
 }
 
 // MarshalBinary implements encoding.BinaryMarshaler.
-func (p *Profile) MarshalBinary() ([]byte, error) {
+func (p *SeasonalMedian) MarshalBinary() ([]byte, error) {
 	var b writer
 	o := p.opt
 	b.int(o.Period)
@@ -128,35 +128,34 @@ func (p *Profile) MarshalBinary() ([]byte, error) {
 	b.bool(o.Mean)
 	b.bool(o.Add)
 	p.tape.write(&b)
-	return seal(profileMagic, b.b), nil
+	return seal(medianCourseMagic, b.b), nil
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler. It returns models.ErrInvalid, and changes nothing, for data that
 // MarshalBinary did not write.
-func (p *Profile) UnmarshalBinary(data []byte) error {
-	r, err := unseal(profileMagic, data)
+func (p *SeasonalMedian) UnmarshalBinary(data []byte) error {
+	r, err := unseal(medianCourseMagic, data)
 	if err != nil {
 		return err
 	}
-	var o ProfileOptions
+	var o SeasonalMedianOptions
 	o.Period, o.Depth, o.Window = r.int(1, MaxPeriod), r.int(1, maxDepth), r.int(0, MaxPeriod)
 	o.Share, o.Decay = r.float(0, 1), r.float(math.SmallestNonzeroFloat64, 1)
 	o.Mean, o.Add = r.bool(), r.bool()
 	if r.err != nil {
 		return r.err
 	}
-	fresh, err := NewProfile(o)
+	fresh, err := NewSeasonalMedian(o)
 	if err != nil {
 		return err
 	}
-	keep := fresh.tape.keep
-	fresh.tape.read(r)
-	if r.err == nil && fresh.tape.keep != keep {
-		r.fail("its history does not fit its period")
-	}
+	fresh.tape.readInto(r)
 	if err := r.done(); err != nil {
 		return err
 	}
 	*p = *fresh
 	return nil
 }
+
+// Seasons implements MultiSeason.
+func (p *SeasonalMedian) Seasons() []int { return []int{p.opt.Period} }
