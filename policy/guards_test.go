@@ -166,7 +166,7 @@ func TestFloorsForgetTowardsTheStrict(t *testing.T) {
 		var f floors
 		now := epoch
 		var at []time.Time
-		had := rapid.SliceOfN(rapid.IntRange(0, 9), 25, 60).Draw(t, "had")
+		had := rapid.SliceOfN(rapid.IntRange(0, 1000), 25, 60).Draw(t, "had")
 		for _, n := range had {
 			now = now.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "later")) * time.Minute)
 			f.note(now, n)
@@ -225,7 +225,6 @@ func TestLead(t *testing.T) {
 	t.Parallel()
 	const configured, cold = 2 * time.Minute, 3 * time.Second
 	var l leads
-	m := NewMemory()
 	for _, tc := range []struct {
 		took        []time.Duration
 		least, most time.Duration
@@ -238,7 +237,7 @@ func TestLead(t *testing.T) {
 		{repeatDuration(40, time.Second), configured / 4, configured / 4},
 		{repeatDuration(40, 10*time.Hour), 4 * configured, 4 * configured},
 	} {
-		m = NewMemory()
+		m := NewMemory()
 		for _, took := range tc.took {
 			m.NoteLead(took)
 		}

@@ -64,7 +64,7 @@ func TestShareForLatency(t *testing.T) {
 	if !reachable || share <= 0 || share >= 0.01 {
 		t.Fatalf("share %v, reachable %v", share, reachable)
 	}
-	rng := rand.New(rand.NewPCG(1, 2))
+	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test must be repeatable
 	late, n := 0, 4_000_000
 	for range n {
 		d := math.Exp(m.spec.mu + m.spec.sigma*rng.NormFloat64())
@@ -82,7 +82,7 @@ func TestShareForLatency(t *testing.T) {
 
 func TestShareForLatencyAtTheEdges(t *testing.T) {
 	t.Parallel()
-	share := func(limit time.Duration, p50, p99 time.Duration) (float64, bool) {
+	share := func(limit, p50, p99 time.Duration) (float64, bool) {
 		p := mustNew(t, func(c *Config) { c.Objective.P99Latency = models.Duration(limit) })
 		f := facts(0)
 		f.DurationP50, f.DurationP99 = p50, p99
@@ -165,7 +165,7 @@ func TestShareIsMet(t *testing.T) {
 		f.Target.Limits.MaxKeepAlive = 24 * time.Hour
 		m := NewMemory()
 		p.Prepare(f, m)
-		rng := rand.New(rand.NewPCG(3, 4))
+		rng := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test must be repeatable
 		var calls, cold float64
 		for i := range 20 * 1440 {
 			n := pulse(rng)
