@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // time zones of schedules, for machines and images that have none
+	_ "time/tzdata" // time zones must work on machines without a database of them
 
 	"pilotlight/internal/app"
 )

@@ -48,9 +48,9 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 	out.bound(res.Mean, max(low, -high), high)
 	if !opt.whole() && !out.guessed {
 		// Where windows are many, the median of the mixed distributions misses by less than the mix of the points.
-		weights = out.medians(res.Mean, ends)
+		weights = out.medians(res.Mean)
 	}
-	res.Quantiles = out.quantiles(opt.Levels, whole(y) && opt.tuned().Round > 0)
+	res.Quantiles = out.quantiles(opt.Levels, whole(y))
 	for m, name := range r.names {
 		rep := MemberReport{Name: name, MAE: r.meanError(m)}
 		for b := range ends {
