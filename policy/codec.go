@@ -68,7 +68,7 @@ func (m *Memory) UnmarshalBinary(data []byte) error {
 	r.renewals(&n.hops)
 	r.ledger(&n.cost)
 	n.known = r.spec(&n.spec)
-	n.cost.b, n.cost.free = n.spec.breakEven, n.spec.free
+	n.cost.b, n.cost.free, n.cost.credit = n.spec.breakEven, n.spec.free, n.spec.credit
 	n.nrec = r.uint(maxBin)
 	for i := range min(n.nrec, maxRecs) {
 		n.recs[i] = need{at: r.float(), warm: int32(r.uint(maxInstances))} //nolint:gosec // bounded by uint
@@ -161,7 +161,7 @@ func (w *writer) spec(s *spec, known bool) {
 		return
 	}
 	w.uint(1)
-	for _, v := range []float64{s.breakEven, s.free, s.lead, s.hold, s.window, s.hysteresis, s.maxKeep, s.mu, s.sigma} {
+	for _, v := range []float64{s.breakEven, s.free, s.credit, s.lead, s.hold, s.window, s.hysteresis, s.maxKeep, s.mu, s.sigma} {
 		w.float(v)
 	}
 	w.uint(s.maxWarm)
@@ -273,7 +273,7 @@ func (r *reader) spec(s *spec) bool {
 		return false
 	}
 	for _, v := range []*float64{
-		&s.breakEven, &s.free, &s.lead, &s.hold, &s.window, &s.hysteresis, &s.maxKeep, &s.mu, &s.sigma,
+		&s.breakEven, &s.free, &s.credit, &s.lead, &s.hold, &s.window, &s.hysteresis, &s.maxKeep, &s.mu, &s.sigma,
 	} {
 		*v = r.float()
 	}
@@ -281,7 +281,7 @@ func (r *reader) spec(s *spec) bool {
 	s.concurrency = r.uint(maxInstances)
 	s.goal = r.goal()
 	s.seed = binary.LittleEndian.Uint64(r.word(8))
-	if s.breakEven < 0 || s.lead < 0 || s.hold <= 0 || s.window <= 0 || s.hysteresis < 0 || s.maxKeep < 0 || s.concurrency < 1 {
+	if min(s.breakEven, s.credit) < 0 || s.lead < 0 || s.hold <= 0 || s.window <= 0 || s.hysteresis < 0 || s.maxKeep < 0 || s.concurrency < 1 {
 		r.bad = true
 	}
 	return true

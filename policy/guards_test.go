@@ -342,3 +342,54 @@ func TestPrices(t *testing.T) {
 		}
 	}
 }
+
+// TestCountWork keeps what is cheaper warm than on demand, where keep-alive is free: with ten in flight the instances that work more
+// than 60 % of the time, and those whose cold starts are worth the rest.
+func TestCountWork(t *testing.T) {
+	t.Parallel()
+	for count, want := range map[bool][2]int{false: {0, 0}, true: {7, 10}} {
+		p := mustNew(t, func(c *Config) { c.Prices.CountWork = count })
+		f := facts(0)
+		f.Levers = models.LeverWarm
+		m := NewMemory()
+		p.Prepare(f, m)
+		floor := 0
+		for i := range 600 {
+			m.Observe(minuteBin(i, 600, 1))
+			f.Now = epoch.Add(time.Duration(i+1) * time.Minute)
+			d := p.Decide(f, m)
+			f.Current = f.Current.Merge(d.Desired)
+			floor = warmOf(f.Current)
+		}
+		if floor < want[0] || floor > want[1] {
+			t.Errorf("count_work %v: floor %d, want %v", count, floor, want)
+		}
+	}
+	if got := (Prices{Platform: "aws_lambda", Region: "us-east-1", CountWork: true}).credit(); got < 0.666 || got > 0.667 {
+		t.Errorf("a second of work saves %v idle seconds", got)
+	}
+	if got := (Prices{Platform: "azure_flex", Region: "standard", CountWork: true}).credit(); got < 1.49 || got > 1.51 {
+		t.Errorf("a second of work saves %v idle seconds", got)
+	}
+	if got := (Prices{Platform: PlatformOwn, CountWork: true}).credit(); got != 0 {
+		t.Errorf("a cluster of one's own saves %v", got)
+	}
+}
+
+// TestWorkOnTheFloorIsCheaper follows the worth of an instance over its share of work, without any cold start to save.
+func TestWorkOnTheFloorIsCheaper(t *testing.T) {
+	t.Parallel()
+	r := rule{hold: 60, free: 600, credit: pricesThatCountWork().credit()}
+	for idle := 0.0; idle <= 1; idle += 0.05 {
+		if _, cost := r.worth(rung{width: 1, idle: idle}); (cost < 0) != (idle < 0.3999) && (idle < 0.39 || idle > 0.41) {
+			t.Errorf("an instance that idles %v of the time costs %v", idle, cost)
+		}
+	}
+}
+
+// pricesThatCountWork returns the default prices with work counted.
+func pricesThatCountWork() Prices {
+	p := DefaultPrices()
+	p.CountWork = true
+	return p
+}

@@ -249,6 +249,7 @@ func TestRestoredMemoryGoesOn(t *testing.T) {
 		p := mustNew(t, func(c *Config) {
 			c.Selection, c.Stabilisation, c.MaxRateUp.Instances = SelectMax, models.Duration(time.Hour), 3
 			c.MaxChanges.Changes = 2
+			c.KeepAlive, c.Prices.CountWork = rapid.SampledFrom([]KeepAliveRule{KeepAliveAuto, KeepAliveOff}).Draw(t, "keep-alive"), true
 			c.Objective = drawObjective(t)
 		})
 		a := randomMemory(t, p)

@@ -137,6 +137,7 @@ func drawConfig(t *rapid.T) Config {
 		c.Freezes = []Freeze{{Window: window, Stop: rapid.SampledFrom([]FreezeRule{FreezeChanges, FreezeLowering}).Draw(t, "stop")}}
 	}
 	c.Objective = drawObjective(t)
+	c.Prices.CountWork = rapid.Bool().Draw(t, "count work")
 	return c
 }
 

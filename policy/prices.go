@@ -20,6 +20,9 @@ type Prices struct {
 	WarmVCPUs float64 `yaml:"warm_vcpu_second"`
 	// VCPU is how many virtual processors an instance has; it counts only where they are charged apart.
 	VCPU float64 `yaml:"vcpu"`
+	// CountWork lets decisions count that an instance which is kept warm works for less than one on demand, where keep-alive is free:
+	// on AWS Lambda it costs less in all if it works 60 % of the time, whatever it does to cold starts.
+	CountWork bool `yaml:"count_work"`
 }
 
 // PlatformOwn is the platform of clusters that have no price list: Knative, OpenFaaS, Kubernetes.
@@ -126,8 +129,18 @@ func (p Prices) Known() bool { return p.perSecond(1) > 0 }
 // where both cost the same to work.
 func (p Prices) BreakEven() (float64, bool) {
 	l, ok := p.list()
-	if !ok || l.demandGB <= l.busyGB {
+	if !ok || p.WarmGBs > 0 || l.demandGB <= l.busyGB {
 		return 0, false
 	}
 	return l.warmGB / (l.demandGB - l.busyGB), true
+}
+
+// credit is what an instance that is kept warm saves while it works, in idle time of its own: (demand - busy - warm)/warm, which is
+// 1/u - 1 of the break-even u.
+func (p Prices) credit() float64 {
+	u, ok := p.BreakEven()
+	if !ok || !p.CountWork {
+		return 0
+	}
+	return max(1/u-1, 0)
 }

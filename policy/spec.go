@@ -16,6 +16,8 @@ type spec struct {
 	breakEven float64
 	// free is how long an idle on-demand instance stays at no cost; below 0 the keep-alive is ours to set and to pay.
 	free float64
+	// credit is what a second of work of an instance of the floor saves, in idle seconds.
+	credit float64
 	// lead and hold are in seconds.
 	lead, hold float64
 	// window is the reactive window in seconds.
@@ -51,7 +53,7 @@ func (p *Policy) specOf(f *Facts, m *Memory) (spec, bool) {
 		concurrency: min(max(t.Concurrency, 1), 1<<20), sigma: -1, seed: seedOf(t.ID),
 	}
 	if !p.keepAliveIsOurs(f) {
-		s.free = p.cfg.PlatformKeepAlive.Std().Seconds()
+		s.free, s.credit = p.cfg.PlatformKeepAlive.Std().Seconds(), p.cfg.Prices.credit()
 	}
 	if f.DurationP50 > 0 && f.DurationP99 >= f.DurationP50 {
 		s.mu = math.Log(f.DurationP50.Seconds())
