@@ -31,6 +31,7 @@ type Lane struct {
 	watcher Watcher
 	wake    int64
 	last    int64
+	minutes []int32
 }
 
 // Entry describes a lane of a race.
@@ -43,6 +44,8 @@ type Entry struct {
 	// Hindsight, if above 0, keeps an idle on-demand instance exactly if it will be used again within that time. Nobody can
 	// know this; it is a bound for policies that keep instances.
 	Hindsight time.Duration
+	// ColdStarts, if not nil, has a place for each minute of the trace, to which the cold starts in it are added.
+	ColdStarts []int32
 }
 
 // SetFloor asks now for a number of warm instances, cut to the bounds of a platform.
@@ -83,6 +86,7 @@ func Race(t *trace.Trace, i int, cfg Config, entries []Entry) ([]Usage, error) {
 		}
 		l.policy = e.Policy
 		l.watcher, _ = e.Policy.(Watcher)
+		l.minutes = e.ColdStarts
 		if l.policy == nil {
 			l.wake = never
 		}
@@ -150,6 +154,9 @@ func (l *Lane) serve(at, duration int64) (end int64) {
 		l.sweep(at)
 	}
 	if l.ever.cold > cold {
+		if l.minutes != nil {
+			l.minutes[at/microsPerMinute]++
+		}
 		return at + l.coldStart + duration
 	}
 	return at + duration
