@@ -91,11 +91,14 @@ func WritePlot(w io.Writer, format string, data PlotData) error {
 	if _, err := canvas.WriteTo(&out); err != nil {
 		return fmt.Errorf("plot as %s: %w", format, err)
 	}
-	if _, err := w.Write(out.Bytes()); err != nil {
+	if _, err := w.Write(bytes.ReplaceAll(out.Bytes(), []byte(transparentSVG), []byte("none"))); err != nil {
 		return fmt.Errorf("write plot: %w", err)
 	}
 	return nil
 }
+
+// transparentSVG is what the SVG canvas writes for a colour that cannot be seen. It is no colour of SVG, so browsers would draw black.
+const transparentSVG = "#-8000000000000000-8000000000000000-8000000000000000"
 
 // draw puts the panels one above the other, with their time axes aligned.
 func (d *PlotData) draw(c draw.Canvas) error {

@@ -151,7 +151,7 @@ func TestTicks(t *testing.T) {
 	t.Parallel()
 	for high, want := range map[float64]string{1: "0 1", 4.3: "0 1 2 3 4", 9: "0 2 4 6 8", 1242: "0 500 1 000", 23456: "0 5 000 10 000 15 000 20 000"} {
 		var labels []string
-		for _, tick := range countTicks(0, high) {
+		for _, tick := range CountTicks(0, high) {
 			labels = append(labels, tick.Label)
 		}
 		if got := strings.Join(labels, " "); got != want {
@@ -163,7 +163,7 @@ func TestTicks(t *testing.T) {
 		14 * 24 * time.Hour: "Jan 31 Feb 2", 2 * 24 * time.Hour: "Jan 31 06:00", 3 * time.Hour: "Jan 31 00:30", 30 * time.Second: "Jan 31 00:00:05",
 	} {
 		var labels []string
-		for _, tick := range timeTicks(from, from+span.Seconds()) {
+		for _, tick := range TimeTicks(from, from+span.Seconds()) {
 			labels = append(labels, tick.Label)
 		}
 		if got := strings.Join(labels, " "); !strings.HasPrefix(got, want) || len(labels) > 11 {

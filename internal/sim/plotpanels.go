@@ -152,8 +152,8 @@ func (d *PlotData) newPanel(title string, height float64) *panel {
 	p.X.Max = p.X.Min + float64(len(d.Invocations))*d.Step.Seconds()
 	p.X.Padding, p.Y.Padding = 0, 0
 	p.Y.Min, p.Y.Max = 0, 1
-	p.X.Tick.Marker = plot.TickerFunc(timeTicks)
-	p.Y.Tick.Marker = plot.TickerFunc(countTicks)
+	p.X.Tick.Marker = plot.TickerFunc(TimeTicks)
+	p.Y.Tick.Marker = plot.TickerFunc(CountTicks)
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.LineStyle = draw.LineStyle{}
 		// Invisible ticks leave room between the labels and the panel.

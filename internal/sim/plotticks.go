@@ -7,8 +7,8 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// timeTicks marks whole hours or days in UTC, at most about ten of them.
-func timeTicks(low, high float64) []plot.Tick {
+// TimeTicks marks whole hours or days in UTC, at most about ten of them.
+func TimeTicks(low, high float64) []plot.Tick {
 	const most, day = 10, 24 * time.Hour
 	step := 365 * day
 	for _, s := range []time.Duration{
@@ -35,8 +35,8 @@ func timeTicks(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// countTicks marks round numbers from 0, at most about five of them and none between whole numbers.
-func countTicks(_, high float64) []plot.Tick {
+// CountTicks marks round numbers from 0, at most about five of them and none between whole numbers.
+func CountTicks(_, high float64) []plot.Tick {
 	const most = 5
 	step := 1.0
 	for i := 0; high/step > most && i < 60; i++ {

@@ -3,7 +3,6 @@ package report
 
 import (
 	"cmp"
-	"io"
 	"math"
 	"slices"
 	"time"
@@ -249,6 +248,3 @@ func (r *Result) order() []int {
 	})
 	return out
 }
-
-// WriteHTML writes the result as one page that needs nothing else.
-func (r *Result) WriteHTML(w io.Writer) error { return nil }
