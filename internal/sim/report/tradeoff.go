@@ -73,12 +73,15 @@ func (r *Result) tradeoff() (svg template.HTML, note string, err error) {
 	}
 	var all []mark
 	for _, l := range lines {
-		all = append(all, l.marks...)
+		if l.joined || len(l.marks) == 1 {
+			all = append(all, l.marks...)
+		}
 	}
 	if len(all) < 2 {
 		return "", "", nil
 	}
 	bounds(p, all)
+	outside := trim(p, lines)
 	for _, l := range lines {
 		if err := l.add(p); err != nil {
 			return "", "", err
@@ -92,7 +95,32 @@ func (r *Result) tradeoff() (svg template.HTML, note string, err error) {
 	if len(left) > 0 {
 		note = "Not drawn, because a logarithmic scale has no zero: " + strings.Join(left, ", ") + "."
 	}
-	return svg, note, err
+	if len(outside) > 0 {
+		note += " Far outside: " + strings.Join(outside, ", ") + "."
+	}
+	return svg, strings.TrimSpace(note), err
+}
+
+// trim leaves out single policies that are so far off that the others would be squeezed, and makes room for the rest.
+func trim(p *plot.Plot, lines []*line) (outside []string) {
+	const reach = 0.7 // of a power of ten
+	low, high, left, right := p.Y.Min, p.Y.Max, p.X.Min, p.X.Max
+	for _, l := range lines {
+		if l.joined {
+			continue
+		}
+		l.marks = slices.DeleteFunc(l.marks, func(m mark) bool {
+			far := m.y > high+reach || m.y < low-reach || m.x > right+reach || m.x < left-reach
+			if far {
+				outside = append(outside, m.label)
+				return true
+			}
+			p.Y.Min, p.Y.Max = min(p.Y.Min, m.y-0.05), max(p.Y.Max, m.y+0.05)
+			p.X.Min, p.X.Max = min(p.X.Min, m.x-0.05), max(p.X.Max, m.x+0.05)
+			return false
+		})
+	}
+	return outside
 }
 
 // lines sorts the policies into lines and single points; left are those with a zero.
@@ -209,7 +237,7 @@ func free(taken []vg.Rectangle, at vg.Point, width vg.Length, within vg.Rectangl
 		if k == 0 {
 			first = place
 		}
-		inside := place.Max.X <= within.Max.X+20 && place.Min.X >= within.Min.X
+		inside := place.Max.X <= within.Max.X && place.Min.X >= within.Min.X
 		if inside && !slices.ContainsFunc(taken, func(t vg.Rectangle) bool {
 			return place.Min.X < t.Max.X && t.Min.X < place.Max.X && place.Min.Y < t.Max.Y && t.Min.Y < place.Max.Y
 		}) {
