@@ -1,6 +1,7 @@
 package predictor
 
 import (
+	"math"
 	"time"
 
 	"pilotlight/models"
@@ -14,6 +15,8 @@ type Setting struct {
 	Period int
 	// Scale is the configured scale.
 	Scale Scale
+	// Periods are all the series' periods in steps, for models that implement MultiSeason; empty if they are not known.
+	Periods []int
 }
 
 // Model is a kind of forecaster that the pool can use.
@@ -38,7 +41,7 @@ type Fitter interface {
 
 // Models lists all models. To add one, write its file and add its line here: the conformance suite then runs on it.
 func Models() []Model {
-	return []Model{
+	return append([]Model{
 		{"holt_winters", "level and season with autocorrelated errors; good on regular load", true, 0, newPoolHoltWinters},
 		{"holt_winters_smooth", "the same with a season in coarse bins; good on noisy counts with a daily course", true, 2 * poolSmoothBins, newPoolSmooth},
 		{"holt_winters_damped", "level, damped trend and season; good on smooth growth", true, 0, newPoolDamped},
@@ -50,7 +53,25 @@ func Models() []Model {
 		{"mean_slow", "mean of the last hundred steps", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.02) }},
 		{"median_15", "median of the last 15 steps; good on sparse load", false, 0, func(Setting) (Forecaster, error) { return NewMedian(15) }},
 		{"median_60", "median of the last 60 steps; good on sparse load", false, 0, func(Setting) (Forecaster, error) { return NewMedian(60) }},
-	}
+		{"mean_70", "mean of the last steps, the latest counting 0.7", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.7) }},
+		{"mean_30", "mean of the last steps, the latest counting 0.3", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.3) }},
+		{"mean_03", "mean of the last steps, the latest counting 0.03", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.03) }},
+		{"mean_01", "mean of the last steps, the latest counting 0.01", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.01) }},
+		{"median_5", "median of the last 5 steps", false, 0, func(Setting) (Forecaster, error) { return NewMedian(5) }},
+		{"window_15", "quantiles of the last 15 steps", false, 0, func(Setting) (Forecaster, error) { return NewWindowQuantiles(15) }},
+		{"window_60", "quantiles of the last 60 steps", false, 0, func(Setting) (Forecaster, error) { return NewWindowQuantiles(60) }},
+		{"window_240", "quantiles of the last 240 steps", false, 0, func(Setting) (Forecaster, error) { return NewWindowQuantiles(240) }},
+		{"window_period", "quantiles of the last period", true, 0, func(s Setting) (Forecaster, error) { return NewWindowQuantiles(min(s.Period, maxWindow)) }},
+		{"window_three_periods", "quantiles of the last three periods", true, 0, func(s Setting) (Forecaster, error) { return NewWindowQuantiles(min(3*s.Period, maxWindow)) }},
+		{"phase_quantiles", "quantiles at the same place in the past periods", true, 0, func(s Setting) (Forecaster, error) { return NewPhaseQuantiles(s.Period) }},
+		{"profile_5_20", "usual course of the period with a shift of the last 5 steps that halves in 20", true, 0, func(s Setting) (Forecaster, error) { return NewShiftProfile(s.Period, 5, 20) }},
+		{"profile_30_20", "usual course of the period with a shift of the last 30 steps that halves in 20", true, 0, func(s Setting) (Forecaster, error) { return NewShiftProfile(s.Period, 30, 20) }},
+		{"profile_5", "usual course of the period with a shift of the last 5 steps", true, 0, func(s Setting) (Forecaster, error) { return NewShiftProfile(s.Period, 5, math.Inf(1)) }},
+		{"profile_30", "usual course of the period with a shift of the last 30 steps", true, 0, func(s Setting) (Forecaster, error) { return NewShiftProfile(s.Period, 30, math.Inf(1)) }},
+		{"ridge", "direct ridge regression on lags and the season", true, 0, func(s Setting) (Forecaster, error) { return NewDirectRidge(s.Period, ScaleRaw) }},
+		{"ridge_log", "direct ridge regression on lags and the season of the logarithm", true, 0, func(s Setting) (Forecaster, error) { return NewDirectRidge(s.Period, ScaleLog1p) }},
+		{"ridge_lags", "direct ridge regression on lags", false, 0, func(Setting) (Forecaster, error) { return NewDirectRidge(0, ScaleRaw) }},
+	}, seasonalModels()...)
 }
 
 // The Holt-Winters models of the pool bound the work of a fit: it must stay within milliseconds at periods of a week of

@@ -16,3 +16,10 @@ type Forecaster interface {
 	encoding.BinaryMarshaler
 	encoding.BinaryUnmarshaler
 }
+
+// QuantileForecaster is implemented by forecasters that know quantiles by themselves, without a look at their past errors.
+type QuantileForecaster interface {
+	// ForecastQuantiles writes the quantile of levels[l], increasing in (0, 1), h+1 steps ahead into dst[l][h]. The errors are
+	// those of Forecaster.Forecast.
+	ForecastQuantiles(levels []float64, dst [][]float64) error
+}

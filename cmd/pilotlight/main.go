@@ -18,7 +18,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := root(app.IO{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv}).ExecuteContext(ctx)
+	err := root(app.IO{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv}).ExecuteContext(ctx)
 	var code exitError
 	switch {
 	case err == nil:

@@ -35,6 +35,12 @@ type result struct {
 // pilotlight runs the program with arguments.
 func pilotlight(t *testing.T, args ...string) result {
 	t.Helper()
+	return pilotlightFrom(t, "", args...)
+}
+
+// pilotlightFrom runs the program with arguments and standard input.
+func pilotlightFrom(t *testing.T, in string, args ...string) result {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	self, err := os.Executable()
@@ -44,7 +50,7 @@ func pilotlight(t *testing.T, args ...string) result {
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, self, args...) //nolint:gosec // the test runs itself
 	cmd.Env = append(os.Environ(), asProgram+"=1")
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(in), &out, &errs
 	err = cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || !exit.Exited()) {
 		t.Fatalf("pilotlight %s: %v\n%s", strings.Join(args, " "), err, errs.String())

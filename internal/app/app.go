@@ -18,6 +18,7 @@ var ErrUsage = errors.New("usage")
 
 // IO is how a command meets its surroundings.
 type IO struct {
+	In       io.Reader
 	Out, Err io.Writer
 	// Env looks up an environment variable.
 	Env func(string) (string, bool)

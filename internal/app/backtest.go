@@ -16,7 +16,7 @@ import (
 	"pilotlight/internal/config"
 	"pilotlight/internal/sim"
 	"pilotlight/internal/sim/baseline"
-	"pilotlight/internal/sim/report"
+	"pilotlight/internal/sim/results"
 	"pilotlight/models"
 )
 
@@ -110,7 +110,7 @@ func Backtest(ctx context.Context, stdio IO, o BacktestOptions) error {
 }
 
 // backtestJSON writes a result as JSON.
-func backtestJSON(w io.Writer, r *report.Result) error {
+func backtestJSON(w io.Writer, r *results.Result) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", " ")
 	return enc.Encode(r)

@@ -10,7 +10,7 @@ import (
 	"pilotlight/collectors/trace"
 	"pilotlight/internal/engine"
 	"pilotlight/internal/sim"
-	"pilotlight/internal/sim/report"
+	"pilotlight/internal/sim/results"
 	"pilotlight/models"
 )
 
@@ -66,29 +66,29 @@ func (d *diary) Append(_ context.Context, events ...models.Event) error {
 }
 
 // reasons returns how often each reason was given for a target, the most frequent first.
-func (d *diary) reasons(id models.TargetID) []report.ReasonCount {
-	out := []report.ReasonCount{}
+func (d *diary) reasons(id models.TargetID) []results.ReasonCount {
+	out := []results.ReasonCount{}
 	if e := d.of[id]; e != nil {
 		for _, code := range models.ReasonCodes() {
 			if n := e.counts[code]; n > 0 {
-				out = append(out, report.ReasonCount{Code: string(code), Meaning: code.Meaning(), Count: n})
+				out = append(out, results.ReasonCount{Code: string(code), Meaning: code.Meaning(), Count: n})
 			}
 		}
 	}
-	report.SortReasons(out)
+	results.SortReasons(out)
 	return out
 }
 
 // samples returns the newest changes of a target.
-func (d *diary) samples(id models.TargetID) []report.Sample {
+func (d *diary) samples(id models.TargetID) []results.Sample {
 	e := d.of[id]
 	if e == nil {
 		return nil
 	}
-	var out []report.Sample
+	var out []results.Sample
 	for i := range e.newest {
 		made := &e.newest[i]
-		s := report.Sample{At: made.At, From: made.Current.String(), To: made.Desired.String()}
+		s := results.Sample{At: made.At, From: made.Current.String(), To: made.Desired.String()}
 		for _, r := range made.Reasons {
 			s.Reasons = append(s.Reasons, r.String())
 		}
@@ -111,7 +111,7 @@ type scored struct {
 	function, ahead int
 	rows            []trace.Row // what is to come
 	next, last      int         // the rows of the minute forecast and of the last one known
-	accuracy        report.Accuracy
+	accuracy        results.Accuracy
 	inside          int
 }
 
@@ -123,7 +123,7 @@ func newScorer(part *trace.Trace, p *past, functions []int, from int, ex *exampl
 	for k, i := range functions {
 		ahead := steps(p.leads[i])
 		s.targets = append(s.targets, scored{
-			function: i, ahead: ahead, rows: part.Rows(k, 0, part.Minutes), accuracy: report.Accuracy{StepsAhead: ahead + 1},
+			function: i, ahead: ahead, rows: part.Rows(k, 0, part.Minutes), accuracy: results.Accuracy{StepsAhead: ahead + 1},
 		})
 	}
 	return s
@@ -190,7 +190,7 @@ func pinball(level, forecast, actual float64) float64 {
 }
 
 // accuracy returns how good the forecasts of a target were.
-func (s *scorer) accuracy(k int) report.Accuracy {
+func (s *scorer) accuracy(k int) results.Accuracy {
 	t := &s.targets[k]
 	a := t.accuracy
 	if a.Forecasts == 0 {

@@ -16,7 +16,7 @@ import (
 	"pilotlight/internal/engine"
 	"pilotlight/internal/sim"
 	"pilotlight/internal/sim/baseline"
-	"pilotlight/internal/sim/report"
+	"pilotlight/internal/sim/results"
 	"pilotlight/models"
 	"pilotlight/policy"
 	"pilotlight/predictor"
@@ -61,7 +61,7 @@ type backtest struct {
 	decisions [][]sim.Decision
 	curve     [][][]sim.Decision
 	sampled   []int // functions of the curve
-	targets   []report.Target
+	targets   []results.Target
 	example   *example
 	hours     struct{ pilotlight, today []int64 }
 	onCurve   []bool
@@ -69,7 +69,7 @@ type backtest struct {
 
 // run does the backtest. progress is called with growing numbers, by one goroutine at a time. The same history and options give the
 // same result, whatever the number of workers.
-func (s *backtestSpec) run(ctx context.Context, stdio IO, progress func(done, total int)) (*report.Result, error) {
+func (s *backtestSpec) run(ctx context.Context, stdio IO, progress func(done, total int)) (*results.Result, error) {
 	p, err := s.load(ctx, stdio)
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (b *backtest) prepare() {
 	b.prices = slices.Compact(b.prices)
 	b.choose()
 	b.decisions = make([][]sim.Decision, len(t.Functions))
-	b.targets = make([]report.Target, len(t.Functions))
+	b.targets = make([]results.Target, len(t.Functions))
 	b.curve = make([][][]sim.Decision, len(b.curvePrices))
 	for i := range b.curve {
 		b.curve[i] = make([][]sim.Decision, len(t.Functions))
@@ -158,8 +158,8 @@ func (b *backtest) choose() {
 	}
 }
 
-// job is some functions at one price.
-type job struct {
+// engineJob is some functions at one price.
+type engineJob struct {
 	functions []int
 	price     *float64 // nil is that of the configuration
 	into      [][]sim.Decision
@@ -168,17 +168,17 @@ type job struct {
 
 // decide runs the engines.
 func (b *backtest) decide(ctx context.Context) error {
-	var jobs []job
+	var jobs []engineJob
 	all := make([]int, len(b.past.trace.Functions))
 	for i := range all {
 		all[i] = i
 	}
 	for part := range slices.Chunk(all, chunk) {
-		jobs = append(jobs, job{functions: part, into: b.decisions, main: true})
+		jobs = append(jobs, engineJob{functions: part, into: b.decisions, main: true})
 	}
 	for k := range b.curve {
 		for part := range slices.Chunk(b.sampled, chunk) {
-			jobs = append(jobs, job{functions: part, price: &b.curvePrices[k], into: b.curve[k]})
+			jobs = append(jobs, engineJob{functions: part, price: &b.curvePrices[k], into: b.curve[k]})
 		}
 	}
 	group, gctx := errgroup.WithContext(ctx)
@@ -195,7 +195,7 @@ func (b *backtest) decide(ctx context.Context) error {
 }
 
 // decideSome runs an engine over the history of some functions and keeps its decisions.
-func (b *backtest) decideSome(ctx context.Context, j *job) error {
+func (b *backtest) decideSome(ctx context.Context, j *engineJob) error {
 	part, err := partOf(b.past.trace, j.functions)
 	if err != nil {
 		return err
@@ -262,10 +262,10 @@ func (b *backtest) advance(n int) {
 }
 
 // describe is what a report says of a target besides its usage.
-func (b *backtest) describe(i int, d *diary, accuracy report.Accuracy) report.Target {
+func (b *backtest) describe(i int, d *diary, accuracy results.Accuracy) results.Target {
 	f := &b.past.trace.Functions[i]
 	id := b.past.ids[i]
-	return report.Target{
+	return results.Target{
 		ID: string(id), MemoryMB: f.MemoryMB, ColdStartSeconds: f.ColdStart(b.platform.ColdStart).Seconds(),
 		Accuracy: accuracy, Reasons: d.reasons(id), Samples: d.samples(id),
 	}
@@ -288,22 +288,22 @@ func partOf(t *trace.Trace, functions []int) (*trace.Trace, error) {
 // field are the policies of a race, by what the report calls them.
 type field struct {
 	name, what string
-	kind       report.Kind
+	kind       results.Kind
 	baseline   *baseline.Baseline
 }
 
 // field returns Pilotlight, what runs today, baselines and oracles.
 func (b *backtest) field() []field {
 	out := []field{
-		{name: "Pilotlight", what: "what Pilotlight would have done", kind: report.Pilotlight},
-		{name: b.current.Name, what: b.current.What, kind: report.Today, baseline: &b.current},
+		{name: "Pilotlight", what: "what Pilotlight would have done", kind: results.Pilotlight},
+		{name: b.current.Name, what: b.current.What, kind: results.Today, baseline: &b.current},
 	}
 	var oracles []field
 	for _, base := range baseline.Standard(b.setting, b.prices) {
-		f := field{name: base.Name, what: base.What, kind: report.Baseline, baseline: &base}
+		f := field{name: base.Name, what: base.What, kind: results.Baseline, baseline: &base}
 		switch {
 		case base.Kind == baseline.Oracle:
-			f.kind = report.Oracle
+			f.kind = results.Oracle
 			oracles = append(oracles, f)
 		case base.Name != b.current.Name:
 			out = append(out, f)
@@ -385,14 +385,14 @@ func (b *backtest) note(i int, watched [2][]int32) {
 }
 
 // result puts everything together.
-func (b *backtest) result(usages []raced) *report.Result {
+func (b *backtest) result(usages []raced) *results.Result {
 	t := b.past.trace
-	r := &report.Result{
+	r := &results.Result{
 		Source: b.past.name, Setting: b.setting, Start: t.Start, From: t.TimeOf(b.platform.CountFrom), To: t.End(),
 		LeadSeconds: b.past.lead.Seconds(), KeepAliveSeconds: b.platform.KeepAlive.Seconds(),
 		ColdStartPrice: b.past.policy.ColdStartPrice, Seed: b.seed, Prices: b.platform.Prices,
 		PricesAsOf: b.past.policy.Prices.AsOf, ConfigHash: b.past.hash, Targets: b.targets, Warnings: b.past.warnings,
-		Hours: report.Hours{Pilotlight: b.hours.pilotlight, Today: b.hours.today}, Example: b.example.data(string(b.past.ids[b.example.function])),
+		Hours: results.Hours{Pilotlight: b.hours.pilotlight, Today: b.hours.today}, Example: b.example.data(string(b.past.ids[b.example.function])),
 	}
 	if b.past.lead < 0 {
 		r.LeadSeconds = -1
@@ -401,7 +401,7 @@ func (b *backtest) result(usages []raced) *report.Result {
 		r.WhatIf = append(r.WhatIf, o.String())
 	}
 	for k, f := range b.field() {
-		p := report.Policy{Name: f.name, Kind: f.kind, What: f.what}
+		p := results.Policy{Name: f.name, Kind: f.kind, What: f.what}
 		for i := range usages {
 			u := &usages[i].field[k]
 			p.Usage.Add(u)
@@ -413,7 +413,7 @@ func (b *backtest) result(usages []raced) *report.Result {
 		r.Policies = append(r.Policies, p)
 	}
 	for k, price := range b.curvePrices {
-		point := report.Point{ColdStartPrice: price}
+		point := results.Point{ColdStartPrice: price}
 		for i := range usages {
 			if b.onCurve[i] {
 				point.Usage.Add(&usages[i].curve[k])

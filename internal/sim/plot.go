@@ -1,18 +1,13 @@
 package sim
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"image/color"
 	"io"
 	"math"
 	"time"
 
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
-
+	"pilotlight/internal/chart"
 	"pilotlight/models"
 )
 
@@ -36,9 +31,6 @@ type PlotData struct {
 const (
 	plotWidth  = 720
 	plotHeight = 520
-	plotMargin = 12
-	// plotDPI is the resolution of pixels, twice that of a usual screen.
-	plotDPI = 144
 	// maxColumns is how many steps are drawn; more are put together.
 	maxColumns = 720
 )
@@ -71,69 +63,12 @@ func WritePlot(w io.Writer, format string, data PlotData) error {
 	if err := data.validate(); err != nil {
 		return err
 	}
-	var canvas interface {
-		vg.CanvasSizer
-		io.WriterTo
-	}
-	switch format {
-	case "svg":
-		canvas = vgsvg.New(plotWidth, plotHeight)
-	case "png":
-		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(
-			vgimg.UseWH(plotWidth, plotHeight), vgimg.UseDPI(plotDPI), vgimg.UseBackgroundColor(color.White))}
-	default:
-		return fmt.Errorf("plot format %q is neither svg nor png: %w", format, models.ErrInvalid)
-	}
-	if err := data.draw(draw.New(canvas)); err != nil {
+	f := chart.Figure{Title: data.Title, Width: plotWidth, Height: plotHeight, Panels: data.panels()}
+	if err := f.Write(w, format); err != nil {
+		if errors.Is(err, chart.ErrFormat) {
+			return errors.Join(models.ErrInvalid, err)
+		}
 		return err
-	}
-	var out bytes.Buffer // so that nothing is written of a plot that fails
-	if _, err := canvas.WriteTo(&out); err != nil {
-		return fmt.Errorf("plot as %s: %w", format, err)
-	}
-	if _, err := w.Write(bytes.ReplaceAll(out.Bytes(), []byte(transparentSVG), []byte("none"))); err != nil {
-		return fmt.Errorf("write plot: %w", err)
-	}
-	return nil
-}
-
-// transparentSVG is what the SVG canvas writes for a colour that cannot be seen. It is no colour of SVG, so browsers would draw black.
-const transparentSVG = "#-8000000000000000-8000000000000000-8000000000000000"
-
-// draw puts the panels one above the other, with their time axes aligned.
-func (d *PlotData) draw(c draw.Canvas) error {
-	c.SetColor(color.White)
-	c.Fill(c.Path())
-	c = draw.Crop(c, plotMargin, -plotMargin, plotMargin, -plotMargin)
-	c.FillText(textStyle(13, true), vg.Point{X: c.Min.X, Y: c.Max.Y - 13}, d.Title)
-	c = draw.Crop(c, 0, 0, 0, -26)
-
-	panels, err := d.panels()
-	if err != nil {
-		return err
-	}
-	total := 0.0
-	for _, p := range panels {
-		total += p.height
-	}
-	places := make([]draw.Canvas, len(panels))
-	left, right := vg.Length(0), vg.Length(0)
-	top := c.Max.Y
-	for i, p := range panels {
-		height := c.Size().Y * vg.Length(p.height/total)
-		places[i] = draw.Canvas{Canvas: c.Canvas, Rectangle: vg.Rectangle{
-			Min: vg.Point{X: c.Min.X, Y: top - height}, Max: vg.Point{X: c.Max.X, Y: top},
-		}}
-		top -= height
-		inner := p.plot.DataCanvas(places[i])
-		left = max(left, inner.Min.X-c.Min.X)
-		right = max(right, c.Max.X-inner.Max.X)
-	}
-	for i, p := range panels {
-		p.drawHeader(draw.Crop(places[i], left, 0, 0, 0))
-		place := draw.Crop(places[i], 0, 0, 4, -18)
-		inner := p.plot.DataCanvas(place)
-		p.plot.Draw(draw.Crop(place, left-(inner.Min.X-place.Min.X), -(right - (place.Max.X - inner.Max.X)), 0, 0))
 	}
 	return nil
 }

@@ -147,31 +147,6 @@ func TestReduceKeepsTotals(t *testing.T) {
 	}
 }
 
-func TestTicks(t *testing.T) {
-	t.Parallel()
-	for high, want := range map[float64]string{1: "0 1", 4.3: "0 1 2 3 4", 9: "0 2 4 6 8", 1242: "0 500 1 000", 23456: "0 5 000 10 000 15 000 20 000"} {
-		var labels []string
-		for _, tick := range CountTicks(0, high) {
-			labels = append(labels, tick.Label)
-		}
-		if got := strings.Join(labels, " "); got != want {
-			t.Errorf("up to %v: %s, want %s", high, got, want)
-		}
-	}
-	from := float64(testStart.Unix())
-	for span, want := range map[time.Duration]string{
-		14 * 24 * time.Hour: "Jan 31 Feb 2", 2 * 24 * time.Hour: "Jan 31 06:00", 3 * time.Hour: "Jan 31 00:30", 30 * time.Second: "Jan 31 00:00:05",
-	} {
-		var labels []string
-		for _, tick := range TimeTicks(from, from+span.Seconds()) {
-			labels = append(labels, tick.Label)
-		}
-		if got := strings.Join(labels, " "); !strings.HasPrefix(got, want) || len(labels) > 11 {
-			t.Errorf("over %s: %s, want it to begin with %s", span, got, want)
-		}
-	}
-}
-
 func BenchmarkWritePlot(b *testing.B) {
 	d := wave(14 * 1440)
 	b.ReportAllocs()

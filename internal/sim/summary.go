@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"pilotlight/internal/chart"
 	"pilotlight/models"
 )
 
@@ -97,7 +98,7 @@ func (s *Summary) WriteText(w io.Writer, functions int) error {
 	for _, f := range s.worst(functions) {
 		fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%s\t%s\t%s\t\n", strings.ReplaceAll(f.Name, "\t", " "), f.With.Invocations,
 			f.Without.ColdStarts, f.With.ColdStarts, change(float64(f.Without.ColdStarts), float64(f.With.ColdStarts)),
-			grouped(f.Without.IdleGBs()), grouped(f.With.IdleGBs()))
+			chart.Grouped(f.Without.IdleGBs()), chart.Grouped(f.With.IdleGBs()))
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("write summary: %w", err)
@@ -116,15 +117,15 @@ func (s *Summary) rows() []summaryRow {
 	percent := func(v float64) string { return strconv.FormatFloat(100*v, 'f', 2, 64) + " %" }
 	dollars := func(v float64) string { return "$" + strconv.FormatFloat(v, 'f', 4, 64) }
 	rows := []summaryRow{
-		{"invocations", float64(s.Without.Invocations), float64(s.With.Invocations), grouped},
-		{"cold starts", float64(s.Without.ColdStarts), float64(s.With.ColdStarts), grouped},
+		{"invocations", float64(s.Without.Invocations), float64(s.With.Invocations), chart.Grouped},
+		{"cold starts", float64(s.Without.ColdStarts), float64(s.With.ColdStarts), chart.Grouped},
 		{"share of cold starts", s.Without.ColdShare(), s.With.ColdShare(), percent},
-		{"seconds of cold start", s.Without.ColdSeconds, s.With.ColdSeconds, grouped},
-		{"idle GB-s in all", s.Without.IdleGBs(), s.With.IdleGBs(), grouped},
-		{"of these provisioned", s.Without.ProvIdleGBs, s.With.ProvIdleGBs, grouped},
-		{"of these on demand", s.Without.OnDemandIdleGBs, s.With.OnDemandIdleGBs, grouped},
+		{"seconds of cold start", s.Without.ColdSeconds, s.With.ColdSeconds, chart.Grouped},
+		{"idle GB-s in all", s.Without.IdleGBs(), s.With.IdleGBs(), chart.Grouped},
+		{"of these provisioned", s.Without.ProvIdleGBs, s.With.ProvIdleGBs, chart.Grouped},
+		{"of these on demand", s.Without.OnDemandIdleGBs, s.With.OnDemandIdleGBs, chart.Grouped},
 		{"cost", s.Without.USD, s.With.USD, dollars},
-		{"changes of the floor", float64(s.Without.Decisions), float64(s.With.Decisions), grouped},
+		{"changes of the floor", float64(s.Without.Decisions), float64(s.With.Decisions), chart.Grouped},
 	}
 	if s.Setting == Customer {
 		rows[6].name = "of these on demand (free)"
@@ -150,13 +151,4 @@ func change(before, after float64) string {
 		return "new"
 	}
 	return fmt.Sprintf("%+.1f %%", 100*(after/before-1))
-}
-
-// grouped writes a rounded number with spaces between groups of three digits.
-func grouped(v float64) string {
-	digits := strconv.FormatFloat(v, 'f', 0, 64)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + " " + digits[i:]
-	}
-	return digits
 }

@@ -121,12 +121,3 @@ func TestSummaryWriteError(t *testing.T) {
 type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, errBroken }
-
-func TestGrouped(t *testing.T) {
-	t.Parallel()
-	for v, want := range map[float64]string{0: "0", 999: "999", 1000: "1 000", 1234567.6: "1 234 568"} {
-		if got := grouped(v); got != want {
-			t.Errorf("%v is written %q, want %q", v, got, want)
-		}
-	}
-}

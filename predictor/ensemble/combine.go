@@ -2,18 +2,13 @@ package ensemble
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
-
-	"pilotlight/models"
 )
 
-// The rule of the point weights.
-const (
-	pointPower = 8   // a weight falls with this power of the error
-	recency    = 0.9 // weight of a window relative to the next younger one
-	tiny       = 1e-12
-)
+// The ceiling of a forecast, as a multiple of all that was seen.
+const ceilingFactor = 3
 
 // bucketEdges are the last steps ahead of the buckets of horizons that share weights and residuals; beyond, each bucket is
 // longer by 60 %.
@@ -37,16 +32,19 @@ func buckets(horizon int) []int {
 // combine makes the forecast from what the members say now and how they did in the past.
 func combine(y []float64, r *record, opt *Options, low float64) *Result {
 	ends := buckets(opt.Horizon)
-	weights, errs := pointWeights(r, ends)
+	w := newWeigher(r, ends)
+	weights := w.weights(len(y))
+	high := ceiling(y)
 	res := &Result{
-		Mean:        mix(r, weights, ends, opt.Horizon),
+		Mean:        make([]float64, opt.Horizon),
 		Explanation: Explanation{Periods: opt.Periods, Windows: len(r.origins), Buckets: ends},
 	}
-	high := ceiling(y)
-	for h, v := range res.Mean {
-		res.Mean[h] = max(low, min(v, high))
+	mix(res.Mean, weights, ends, func(m, h int) float64 { return max(low, min(r.now[m][h], high)) })
+	past := r
+	if opt.whole() {
+		past = w.summary(weights, res.Mean)
 	}
-	res.Quantiles = quantiles(r, ends, opt, res.Mean)
+	res.Quantiles = quantiles(past, ends, opt, res.Mean, low)
 	for h := range res.Mean {
 		last := low
 		for l := range res.Quantiles {
@@ -55,7 +53,7 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 		}
 	}
 	for m, name := range r.names {
-		rep := MemberReport{Name: name, MAE: errs[m]}
+		rep := MemberReport{Name: name, MAE: r.meanError(m)}
 		for b := range ends {
 			rep.Weights = append(rep.Weights, weights[b][m])
 		}
@@ -64,8 +62,21 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 	slices.SortStableFunc(res.Members, func(a, b MemberReport) int {
 		return cmp.Compare(total(b.Weights), total(a.Weights))
 	})
-	res.Skill = models.Skill{Windows: len(r.origins)}
+	res.Skill = w.skill(y, opt, low)
+	res.Notes = notes(r, opt)
 	return res
+}
+
+// notes says what a reader of a forecast must know.
+func notes(r *record, opt *Options) []string {
+	var out []string
+	if n := len(r.origins); n < fewWindows {
+		out = append(out, fmt.Sprintf("only %d past windows of %d steps could be scored: the weights are close to equal and the quantiles rough", n, opt.Horizon))
+	}
+	if len(opt.Periods) == 0 {
+		out = append(out, "no season was found or given: the forecast follows the level")
+	}
+	return out
 }
 
 func total(v []float64) float64 {
@@ -80,91 +91,45 @@ func total(v []float64) float64 {
 func ceiling(y []float64) float64 {
 	top := 0.0
 	for _, v := range y {
-		if v > top {
-			top = v
-		}
+		top = max(top, math.Abs(orZero(v)))
 	}
-	return 3 * top
+	return ceilingFactor * top
 }
 
-// pointWeights returns weights[bucket][member], which sum to 1, and the mean absolute error of each member over all windows.
-func pointWeights(r *record, ends []int) (weights [][]float64, mae []float64) {
-	mae = make([]float64, len(r.names))
-	for m := range r.names {
-		mae[m] = r.meanError(m, 0, r.horizon)
+func orZero(v float64) float64 {
+	if math.IsNaN(v) {
+		return 0
 	}
-	for range ends {
-		w := make([]float64, len(r.names))
-		best := math.Inf(1)
-		for m := range w {
-			if r.now[m] != nil {
-				best = min(best, mae[m])
-			}
-		}
-		sum := 0.0
-		for m := range w {
-			switch {
-			case r.now[m] == nil:
-			case math.IsInf(best, 1): // nothing could be scored: all alike
-				w[m] = 1
-			default:
-				w[m] = math.Pow((best+tiny)/(mae[m]+tiny), pointPower)
-			}
-			sum += w[m]
-		}
-		for m := range w {
-			if sum > 0 {
-				w[m] /= sum
-			}
-		}
-		weights = append(weights, w)
-	}
-	return weights, mae
+	return v
 }
 
-// meanError returns the mean absolute error of a member at the steps ahead in [from, to), young windows counting more; it is
-// infinite if nothing could be scored.
-func (r *record) meanError(m, from, to int) float64 {
-	sum, mass, weight := 0.0, 0.0, 1.0
-	for o := range slices.Backward(r.origins) {
-		for h := from; h < to; h++ {
-			if e := math.Abs(r.paths[m][o*r.horizon+h] - r.actual[o*r.horizon+h]); !math.IsNaN(e) {
-				sum += weight * e
-				mass += weight
-			}
+// meanError returns the mean absolute error of a member over all windows, infinite if nothing could be scored.
+func (r *record) meanError(m int) float64 {
+	sum, n := 0.0, 0
+	for i, f := range r.paths[m] {
+		if e := math.Abs(f - r.actual[i]); !math.IsNaN(e) {
+			sum += e
+			n++
 		}
-		weight *= recency
 	}
-	if mass == 0 {
+	if n == 0 {
 		return math.Inf(1)
 	}
-	return sum / mass
+	return sum / float64(n)
 }
 
-// mixed returns the weighted mean of what the members forecast at a cell of the record; b is its bucket.
-func (r *record) mixed(weights []float64, cell int) float64 {
-	f := 0.0
-	for m, w := range weights {
-		if w > 0 {
-			f += w * r.paths[m][cell]
-		}
-	}
-	return f
-}
-
-// mix returns the weighted mean of what the members say now.
-func mix(r *record, weights [][]float64, ends []int, horizon int) []float64 {
-	out := make([]float64, horizon)
-	b := 0
-	for h := range out {
-		if h >= ends[b] {
-			b++
-		}
+// mix writes the weighted means of what the members say by at.
+func mix(dst []float64, weights [][]float64, ends []int, at func(m, h int) float64) {
+	from := 0
+	for b, end := range ends {
 		for m, w := range weights[b] {
-			if w > 0 {
-				out[h] += w * r.now[m][h]
+			if w == 0 {
+				continue
+			}
+			for h := from; h < end; h++ {
+				dst[h] += w * at(m, h)
 			}
 		}
+		from = end
 	}
-	return out
 }

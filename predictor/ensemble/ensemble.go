@@ -12,6 +12,7 @@ import (
 
 	"pilotlight/models"
 	"pilotlight/predictor"
+	"pilotlight/predictor/season"
 )
 
 // The bounds of what Forecast accepts.
@@ -123,12 +124,13 @@ func Forecast(y []float64, opt Options) (*Result, error) {
 	if opt.Periods == nil {
 		opt.Periods = detect(y, opt.Step)
 	}
-	opt.Periods = slices.DeleteFunc(slices.Clone(opt.Periods), func(p int) bool { return 2*p > len(y) })
+	opt.Periods = slices.Sorted(slices.Values(opt.Periods))
+	opt.Periods = slices.DeleteFunc(slices.Compact(opt.Periods), func(p int) bool { return 2*p > len(y) })
 	members, err := newMembers(&opt)
 	if err != nil {
 		return nil, err
 	}
-	past, err := backtest(y, members, &opt)
+	past, err := backtest(y, members, &opt, low)
 	if err != nil {
 		return nil, err
 	}
@@ -154,13 +156,28 @@ func tidy(y []float64) (clean []float64, low float64) {
 	return clean, low
 }
 
-// detect finds the seasons of a series.
-func detect(_ []float64, step time.Duration) []int {
+// weekDays is how many days make a week.
+const weekDays = 7
+
+// detect finds the seasons of a series. Where a day is found it adds the week, even if the week is too weak, or too few were seen, to be found by
+// itself: the members that use it lose their weight if it does not help.
+func detect(y []float64, step time.Duration) []int {
 	var periods []int
-	for _, d := range []time.Duration{24 * time.Hour, 7 * 24 * time.Hour} {
-		if step > 0 && d%step == 0 && d/step >= 2 {
-			periods = append(periods, int(d/step))
+	for _, p := range season.Detect(y, season.Options{Step: step, MaxPeriods: maxPeriods}) {
+		periods = append(periods, p.Steps)
+	}
+	for _, p := range periods {
+		if isDay(p, step) && len(periods) < maxPeriods && !slices.Contains(periods, weekDays*p) {
+			return append(periods, weekDays*p)
 		}
 	}
 	return periods
+}
+
+// isDay reports whether a period is a day; with an unknown step, whether it would be one for a usual step.
+func isDay(period int, step time.Duration) bool {
+	if step > 0 {
+		return time.Duration(period)*step == 24*time.Hour
+	}
+	return slices.Contains([]int{24, 48, 96, 144, 288, 1440}, period)
 }

@@ -11,7 +11,9 @@ import (
 // defaultModels are the members of an ensemble that nobody chose.
 func defaultModels() []string {
 	return []string{
-		"holt_winters", "holt_winters_damped", "holt_winters_multiplicative", "seasonal_naive", "persistence", "mean_fast", "mean", "mean_slow", "median_15", "median_60",
+		"seasonal_naive", "persistence", "mean_70", "mean_30", "mean", "mean_03", "mean_01", "median_5", "median_15", "median_60",
+		"window_15", "window_60", "window_240", "window_period", "window_three_periods", "phase_quantiles",
+		"profile_5_20", "profile_30_20", "profile_5", "profile_30", "ridge", "ridge_log", "ridge_lags",
 	}
 }
 
@@ -20,6 +22,9 @@ func newMembers(opt *Options) ([]member, error) {
 	names := opt.Models
 	if names == nil {
 		names = defaultModels()
+		if opt.whole() {
+			names = seasonalModels()
+		}
 	}
 	known := predictor.Models()
 	var all []member
@@ -37,9 +42,13 @@ func newMembers(opt *Options) ([]member, error) {
 			periods = opt.Periods
 		}
 		for _, p := range periods {
-			f, err := known[i].New(predictor.Setting{Step: opt.Step, Period: p, Scale: predictor.ScaleLog1p})
+			f, err := known[i].New(predictor.Setting{Step: opt.Step, Period: p, Periods: opt.Periods, Scale: predictor.ScaleLog1p})
 			if err != nil {
 				return nil, fmt.Errorf("model %s: %w", name, err)
+			}
+			if _, ok := f.(predictor.MultiSeason); ok {
+				all = append(all, member{name, f})
+				break
 			}
 			full := name
 			if p > 0 {

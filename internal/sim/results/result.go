@@ -1,5 +1,5 @@
-// Package report says what a backtest came to: as a table for a terminal, as JSON, and as a page of HTML that needs nothing else.
-package report
+// Package results says what a backtest came to: as a table for a terminal, as JSON, and as a page of HTML that needs nothing else.
+package results
 
 import (
 	"cmp"

@@ -1,4 +1,4 @@
-package report
+package results
 
 import (
 	"bytes"
@@ -19,17 +19,11 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
 
+	"pilotlight/internal/chart"
 	"pilotlight/internal/sim"
 )
 
-// The colours; palette turns them into those of the page.
-func ink() color.Color    { return color.NRGBA{0x1f, 0x29, 0x37, 0xff} }
-func faint() color.Color  { return color.NRGBA{0xe5, 0xe7, 0xeb, 0xff} }
-func soft() color.Color   { return color.NRGBA{0x47, 0x55, 0x69, 0xff} }
-func teal() color.Color   { return color.NRGBA{0x0f, 0x76, 0x6e, 0xff} }
-func red() color.Color    { return color.NRGBA{0xb9, 0x1c, 0x1c, 0xff} }
-func amber() color.Color  { return color.NRGBA{0xd9, 0x77, 0x06, 0xff} }
-func blue() color.Color   { return color.NRGBA{0x1d, 0x4e, 0xd8, 0xff} }
+// violet is for the policies of others, where there are more colours than those of a chart.
 func violet() color.Color { return color.NRGBA{0x7c, 0x3a, 0xed, 0xff} }
 
 // The sizes in points.
@@ -125,12 +119,12 @@ func trim(p *plot.Plot, lines []*line) (outside []string) {
 
 // lines sorts the policies into lines and single points; left are those with a zero.
 func (r *Result) lines() (lines []*line, left []string) {
-	fixed := &line{color: amber(), width: 1.2, joined: true}
-	rental := &line{color: blue(), width: 1.2, joined: true}
-	oracle := &line{color: soft(), width: 1, joined: true, dashes: []vg.Length{4, 3}}
+	fixed := &line{color: chart.Guess(), width: 1.2, joined: true}
+	rental := &line{color: chart.Blue(), width: 1.2, joined: true}
+	oracle := &line{color: chart.Fact(), width: 1, joined: true, dashes: []vg.Length{4, 3}}
 	other := &line{color: violet()}
-	today := &line{color: red()}
-	mine := &line{color: teal(), width: 2.2, joined: true}
+	today := &line{color: chart.Red()}
+	mine := &line{color: chart.Green(), width: 2.2, joined: true}
 	add := func(l *line, u *sim.Usage, label, name string, order float64) {
 		x, y := math.Log10(r.waste(u)), math.Log10(u.ColdSeconds)
 		if math.IsInf(x, 0) || math.IsInf(y, 0) || math.IsNaN(x+y) {
@@ -302,7 +296,7 @@ func (r *Result) coldOverTime() (template.HTML, error) {
 		hours []int64
 		color color.Color
 		width vg.Length
-	}{{r.Hours.Today, red(), 1.4}, {r.Hours.Pilotlight, teal(), 2}} {
+	}{{r.Hours.Today, chart.Red(), 1.4}, {r.Hours.Pilotlight, chart.Green(), 2}} {
 		points := plotter.XYs{{X: float64(r.From.Unix())}}
 		total := 0.0
 		for h := first; h < len(s.hours); h++ {
@@ -318,7 +312,7 @@ func (r *Result) coldOverTime() (template.HTML, error) {
 		p.Y.Max = max(p.Y.Max, total)
 	}
 	p.X.Min, p.X.Max = float64(r.From.Unix()), float64(r.To.Unix())
-	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(sim.TimeTicks), plot.TickerFunc(sim.CountTicks)
+	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(chart.TimeTicks), plot.TickerFunc(chart.CountTicks)
 	p.Y.Max = max(1.05*p.Y.Max, 1)
 	c := vgsvg.New(chartWidth, coldHeight)
 	p.Draw(draw.New(c))
@@ -330,8 +324,8 @@ func newPlot() *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
-		axis.LineStyle = draw.LineStyle{Color: soft(), Width: 0.7}
-		axis.Tick.LineStyle = draw.LineStyle{Color: soft(), Width: 0.5}
+		axis.LineStyle = draw.LineStyle{Color: chart.Fact(), Width: 0.7}
+		axis.Tick.LineStyle = draw.LineStyle{Color: chart.Fact(), Width: 0.5}
 		style := text(9, false)
 		style.XAlign, style.YAlign, style.Rotation = axis.Tick.Label.XAlign, axis.Tick.Label.YAlign, axis.Tick.Label.Rotation
 		axis.Tick.Label = style
@@ -340,8 +334,8 @@ func newPlot() *plot.Plot {
 		axis.Label.TextStyle = label
 	}
 	grid := plotter.NewGrid()
-	grid.Horizontal = draw.LineStyle{Color: faint(), Width: 0.7}
-	grid.Vertical = draw.LineStyle{Color: faint(), Width: 0.7}
+	grid.Horizontal = draw.LineStyle{Color: chart.Faint(), Width: 0.7}
+	grid.Vertical = draw.LineStyle{Color: chart.Faint(), Width: 0.7}
 	p.Add(grid)
 	return p
 }
@@ -351,7 +345,7 @@ func text(size vg.Length, bold bool) draw.TextStyle {
 	if bold {
 		f.Weight = stdfont.WeightBold
 	}
-	return draw.TextStyle{Color: ink(), Font: f, YAlign: draw.YBottom, Handler: plot.DefaultTextHandler}
+	return draw.TextStyle{Color: chart.Ink(), Font: f, YAlign: draw.YBottom, Handler: plot.DefaultTextHandler}
 }
 
 // rendered returns a drawn chart as part of a page.

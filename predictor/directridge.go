@@ -1,0 +1,324 @@
+package predictor
+
+import (
+	"fmt"
+	"math"
+
+	"pilotlight/models"
+)
+
+var _ Forecaster = (*DirectRidge)(nil)
+
+const (
+	directRidgeMagic = "PLDR"
+	// ridgeShare is the penalty as a share of each feature's sum of squares.
+	ridgeShare = 1e-3
+	// ridgeAnchor is the weight of the newest value in the level that all is measured from.
+	ridgeAnchor = 0.1
+	// ridgeDense is up to how many rows each one is learnt; later ones only every second.
+	ridgeDense = 4096
+)
+
+// The features of a row. Those of the first kind are known at its time, those of the second are where the season says that the
+// horizon will be.
+var (
+	ridgeHorizons = [...]int{1, 2, 3, 5, 9, 15, 23, 33, 46, 60} //nolint:gochecknoglobals // a constant table
+	ridgeLags     = [...]int{1, 2, 3, 4, 5, 7, 10, 15, 30, 60}  //nolint:gochecknoglobals // a constant table
+	ridgeRates    = [...]float64{0.3, 0.03, 0.005}              //nolint:gochecknoglobals // a constant table
+)
+
+const (
+	ridgeCommon = 1 + 10 + 3 + 4 + 1
+	ridgeAhead  = 3
+	ridgeP      = ridgeCommon + ridgeAhead
+	ridgeH      = 10
+	ridgeSpan   = 60 // the furthest horizon
+)
+
+// ridgeRow is what was known at one time.
+type ridgeRow struct {
+	anchor float64
+	common [ridgeCommon]float64
+	ahead  [ridgeH][ridgeAhead]float64
+}
+
+// ridgeSums are the normal equations: of the common features, shared by all horizons, and what each horizon adds.
+type ridgeSums struct {
+	rows int
+	xx   [ridgeCommon][ridgeCommon]float64
+	h    [ridgeH]struct {
+		cross [ridgeAhead][ridgeCommon]float64
+		qq    [ridgeAhead][ridgeAhead]float64
+		xy    [ridgeCommon]float64
+		qy    [ridgeAhead]float64
+	}
+}
+
+// DirectRidge forecasts by one ridge regression for each of ten horizons, up to 60 steps, in between by interpolation, beyond by
+// fading into the usual course of the period. The features are lags, recent means, the place in the period, the usual course of
+// the period now and at the horizon, and what was one period before the horizon. All are measured from the recent mean, so that
+// a model without rows says the recent mean. It learns a row when its furthest horizon has come.
+type DirectRidge struct {
+	period int // 0 is none
+	scale  Scale
+	hist   history // on the scale, missing values filled by the latest known
+	gap    history // 1 where the value was missing
+	prof   profile
+	n      int
+	last   float64
+	anchor float64
+	means  [len(ridgeRates)]float64
+	lo, hi float64
+	rows   [ridgeSpan + 1]ridgeRow // ring; row of time t lies at t mod its length
+	sums   ridgeSums
+}
+
+// NewDirectRidge makes the model; period, in steps, may be 0 for none. It works on scale.
+func NewDirectRidge(period int, scale Scale) (*DirectRidge, error) {
+	if period != 0 && (period < 2 || period > MaxPeriod) || scale < 0 || scale >= numScales {
+		return nil, fmt.Errorf("ridge with period %d on scale %s: want 0 or 2 to %d, and a known scale: %w", period, scale, MaxPeriod, models.ErrInvalid)
+	}
+	r := &DirectRidge{period: period, scale: scale, hist: newHistory(max(ridgeSpan, period) + ridgeSpan + 2), gap: newHistory(ridgeSpan + 1)}
+	if period > 0 {
+		r.prof = newProfile(period)
+	}
+	return r, nil
+}
+
+// Update implements Forecaster.
+func (r *DirectRidge) Update(y float64) {
+	z := r.scale.to(usable(y))
+	missing := 0.0
+	if math.IsNaN(z) {
+		missing = 1
+		z = r.last
+		if r.n == 0 {
+			return
+		}
+	}
+	if r.n == 0 {
+		r.anchor, r.lo, r.hi = z, z, z
+		for i := range r.means {
+			r.means[i] = z
+		}
+	}
+	r.n++
+	r.last = z
+	r.lo, r.hi = min(r.lo, z), max(r.hi, z)
+	r.hist.push(z)
+	r.gap.push(missing)
+	if r.period > 0 {
+		v := z
+		if missing > 0 {
+			v = math.NaN()
+		}
+		r.prof.update(v)
+	}
+	r.anchor += max(ridgeAnchor, 1/float64(r.n)) * (z - r.anchor)
+	for i, rate := range ridgeRates {
+		r.means[i] += max(rate, 1/float64(r.n)) * (z - r.means[i])
+	}
+	r.learn()
+	r.describe(&r.rows[r.n%len(r.rows)])
+}
+
+// describe fills the row of now.
+func (r *DirectRidge) describe(row *ridgeRow) {
+	a := r.anchor
+	row.anchor = a
+	x := row.common[:0]
+	x = append(x, 1)
+	for _, lag := range ridgeLags {
+		x = append(x, r.back(lag)-a)
+	}
+	for _, m := range r.means {
+		x = append(x, m-a)
+	}
+	if r.period == 0 {
+		x = append(x, 0, 0, 0, 0, 0)
+		row.ahead = [ridgeH][ridgeAhead]float64{}
+		return
+	}
+	s, c := math.Sincos(2 * math.Pi * float64(r.prof.at) / float64(r.period))
+	scale := r.hi - r.lo
+	x = append(x, s*scale, c*scale, 2*s*c*scale, (c*c-s*s)*scale, r.usual(0)-a)
+	_ = x
+	for i, h := range ridgeHorizons {
+		age := r.period - wrap(h-1, r.period) // 1 is the latest value
+		row.ahead[i] = [ridgeAhead]float64{
+			r.usual(h) - a,
+			r.back(age) - a,
+			(r.back(age+1)+r.back(max(1, age-1))+r.back(age+2)+r.back(max(1, age-2)))/4 - a,
+		}
+	}
+}
+
+// back returns the value of age steps ago, 1 being the latest, or the anchor if it is not known.
+func (r *DirectRidge) back(age int) float64 {
+	if v := r.hist.at(age); v == v {
+		return v
+	}
+	return r.anchor
+}
+
+// usual returns the profile h steps ahead, or the anchor if it is not known.
+func (r *DirectRidge) usual(h int) float64 {
+	if v := r.prof.ahead(h); v == v {
+		return v
+	}
+	return r.anchor
+}
+
+// learn takes the row of 60 steps ago into the sums, now that what it would have forecast is known.
+func (r *DirectRidge) learn() {
+	if r.n <= ridgeSpan+1 || r.n > ridgeDense && r.n%2 == 1 {
+		return
+	}
+	t := r.n - ridgeSpan
+	missing := 0
+	var target [ridgeH]float64
+	row := &r.rows[t%len(r.rows)]
+	for i, h := range ridgeHorizons {
+		age := ridgeSpan - h + 1
+		if r.gap.at(age) > 0 {
+			missing++
+		}
+		target[i] = r.hist.at(age) - row.anchor
+	}
+	if missing > ridgeH/2 {
+		return
+	}
+	s := &r.sums
+	s.rows++
+	for i, v := range row.common {
+		for j, w := range row.common[:i+1] {
+			s.xx[i][j] += v * w
+		}
+	}
+	for k := range s.h {
+		e, q, d := &s.h[k], &row.ahead[k], target[k]
+		for i, v := range row.common {
+			e.xy[i] += v * d
+		}
+		if r.period == 0 {
+			continue
+		}
+		for i, v := range q {
+			c := &e.cross[i]
+			for j, w := range row.common {
+				c[j] += v * w
+			}
+			for j, w := range q[:i+1] {
+				e.qq[i][j] += v * w
+			}
+			e.qy[i] += v * d
+		}
+	}
+}
+
+// Forecast implements Forecaster; it needs one value.
+func (r *DirectRidge) Forecast(dst []float64) error {
+	if r.n == 0 {
+		return errWarming
+	}
+	row := &r.rows[r.n%len(r.rows)]
+	lo, hi := r.lo-(r.hi-r.lo)/4, r.hi+(r.hi-r.lo)/4
+	from, left := 0, r.last-r.base(0)
+	for k, h := range ridgeHorizons {
+		if from >= len(dst) {
+			return nil
+		}
+		beta := r.sums.solve(k)
+		f := row.anchor
+		for i, v := range row.common {
+			f += beta[i] * v
+		}
+		for i, v := range row.ahead[k] {
+			f += beta[ridgeCommon+i] * v
+		}
+		right := max(lo, min(f, hi)) - r.base(h)
+		for s := from + 1; s <= min(h, len(dst)); s++ {
+			share := float64(s-from) / float64(h-from)
+			dst[s-1] = r.scale.back(max(lo, min(r.base(s)+left+share*(right-left), hi)))
+		}
+		from, left = h, right
+	}
+	for s := ridgeSpan + 1; s <= len(dst); s++ {
+		fade := 1.0
+		if r.period > 0 {
+			fade = math.Exp2(-float64(s-ridgeSpan) / ridgeSpan)
+		}
+		dst[s-1] = r.scale.back(max(lo, min(r.base(s)+left*fade, hi)))
+	}
+	return nil
+}
+
+// base is what the forecast is interpolated around.
+func (r *DirectRidge) base(h int) float64 {
+	if r.period == 0 {
+		return 0
+	}
+	return r.usual(h)
+}
+
+// solve returns the coefficients of a horizon by Cholesky's method; features that never moved get none.
+func (s *ridgeSums) solve(k int) (beta [ridgeP]float64) {
+	if s.rows == 0 {
+		return beta
+	}
+	var l [ridgeP][ridgeP]float64
+	e := &s.h[k]
+	at := func(i, j int) float64 {
+		switch {
+		case i < ridgeCommon:
+			return s.xx[i][j]
+		case j < ridgeCommon:
+			return e.cross[i-ridgeCommon][j]
+		}
+		return e.qq[i-ridgeCommon][j-ridgeCommon]
+	}
+	var u [ridgeP]float64
+	for i := range ridgeP {
+		for j := range i + 1 {
+			sum := at(i, j)
+			if i == j {
+				sum *= 1 + ridgeShare
+			}
+			for m := range j {
+				sum -= l[i][m] * l[j][m]
+			}
+			switch {
+			case i != j:
+				if l[j][j] > 0 {
+					l[i][j] = sum / l[j][j]
+				}
+			case sum > 1e-12*at(i, i):
+				l[i][i] = math.Sqrt(sum)
+			}
+		}
+		if l[i][i] == 0 {
+			continue
+		}
+		d := 0.0
+		if i < ridgeCommon {
+			d = e.xy[i]
+		} else {
+			d = e.qy[i-ridgeCommon]
+		}
+		for m := range i {
+			d -= l[i][m] * u[m]
+		}
+		u[i] = d / l[i][i]
+	}
+	for i := ridgeP - 1; i >= 0; i-- {
+		if l[i][i] == 0 {
+			continue
+		}
+		d := u[i]
+		for m := i + 1; m < ridgeP; m++ {
+			d -= l[m][i] * beta[m]
+		}
+		beta[i] = d / l[i][i]
+	}
+	return beta
+}

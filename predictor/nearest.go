@@ -1,0 +1,211 @@
+package predictor
+
+import (
+	"fmt"
+	"math"
+
+	"pilotlight/models"
+)
+
+var _ Forecaster = (*Nearest)(nil)
+
+const (
+	nearMagic    = "PLNN"
+	nearestMost  = 8   // neighbours at most
+	nearestDepth = 120 // short periods of history searched at most
+)
+
+// NearestOptions choose a nearest-window model.
+type NearestOptions struct {
+	// Period is the distance between candidates; Long, if above 0, is the period that candidates should keep.
+	Period, Long int
+	// Window is how many of the latest values are compared.
+	Window int
+	// Neighbours is how many of the best candidates are mixed.
+	Neighbours int
+	// OffPhase multiplies the distance of candidates that are not at a multiple of Long; 1 treats them alike.
+	OffPhase float64
+	// Ahead is how far a candidate's continuation should reach without the model's own forecasts, in steps: candidates younger than this are left out.
+	Ahead int
+	// Shift replaces the scaling of the continuation by its shifting.
+	Shift bool
+}
+
+// Nearest looks for the past windows, at the same place in the season, that were most like the latest values up to a factor,
+// and mixes what came after them, scaled to the present, with weights inverse to the distances: nearest-neighbour
+// regression on delay vectors (Farmer and Sidorowich 1987; Yakowitz 1987). Update is O(1), Forecast O(n/period · window).
+type Nearest struct {
+	opt  NearestOptions
+	tape tape
+}
+
+// NewNearest makes the model.
+func NewNearest(opt NearestOptions) (*Nearest, error) {
+	ok := opt.Period >= 1 && opt.Period <= MaxPeriod && opt.Long >= 0 && opt.Long <= MaxPeriod && opt.Window >= 1 && opt.Window <= MaxPeriod &&
+		opt.Neighbours >= 1 && opt.Neighbours <= nearestMost && opt.OffPhase >= 1 && opt.OffPhase <= 100 && opt.Ahead >= 0 && opt.Ahead <= MaxPeriod
+	if !ok {
+		return nil, fmt.Errorf("nearest windows %+v; keep period, window and ahead in [1, %d], neighbours in [1, %d], off phase in [1, 100]: %w",
+			opt, MaxPeriod, nearestMost, models.ErrInvalid)
+	}
+	return &Nearest{opt: opt, tape: newTape(opt.Window+nearestDepth*opt.Period, opt.Period)}, nil
+}
+
+// Update implements Forecaster.
+func (m *Nearest) Update(y float64) { m.tape.push(y) }
+
+// match is a candidate: how far back it is, its distance and the factor (or shift) to the present.
+type match struct {
+	back  int
+	dist  float64
+	scale float64
+}
+
+// Forecast implements Forecaster; it needs one period beside the window.
+func (m *Nearest) Forecast(dst []float64) error {
+	var room [nearestMost]match
+	best := m.search(room[:0])
+	if len(best) == 0 {
+		return errWarming
+	}
+	total := 0.0
+	for _, c := range best {
+		total += 1 / (c.dist + 1e-9)
+	}
+	v := m.tape.view()
+	n := len(v)
+	for h := range dst {
+		f := 0.0
+		for _, c := range best {
+			var x float64
+			if i := n - c.back + h; i < n {
+				x = v[i]
+				if m.opt.Shift {
+					x += c.scale
+				} else {
+					x *= c.scale
+				}
+			} else {
+				x = dst[h-c.back]
+			}
+			f += x / (c.dist + 1e-9)
+		}
+		dst[h] = f / total
+	}
+	return nil
+}
+
+// search appends the best candidates, the nearest first.
+func (m *Nearest) search(best []match) []match {
+	v := m.tape.view()
+	n, w := len(v), m.opt.Window
+	if n < w {
+		return best
+	}
+	now := v[n-w:]
+	level := sum(now)
+	size := 0.0
+	for _, x := range now {
+		size += math.Abs(x)
+	}
+	size += 1e-12
+	for back := m.opt.Period; back+w <= n; back += m.opt.Period {
+		if back < m.opt.Ahead && back+m.opt.Period+w <= n {
+			continue
+		}
+		past := v[n-w-back : n-back]
+		c := match{back: back, scale: 1}
+		limit := math.Inf(1)
+		if len(best) == m.opt.Neighbours {
+			limit = best[len(best)-1].dist
+		}
+		off := 1.0
+		if m.opt.Long > 0 && back%m.opt.Long != 0 {
+			off = m.opt.OffPhase
+		}
+		if m.opt.Shift {
+			c.scale = (level - sum(past)) / float64(w)
+			for i, x := range now {
+				c.dist += math.Abs(x - past[i] - c.scale)
+			}
+		} else {
+			if s := sum(past); level > 0 && s > 0 {
+				c.scale = max(0.2, min(level/s, 5))
+			}
+			for i, x := range now {
+				c.dist += math.Abs(x - past[i]*c.scale)
+			}
+		}
+		c.dist *= off / size
+		if c.dist < limit {
+			best = insertMatch(best, c, m.opt.Neighbours)
+		}
+	}
+	return best
+}
+
+// insertMatch puts c into its place and keeps at most most.
+func insertMatch(best []match, c match, most int) []match {
+	if len(best) < most {
+		best = append(best, c)
+	} else {
+		best[len(best)-1] = c
+	}
+	for i := len(best) - 1; i > 0 && best[i].dist < best[i-1].dist; i-- {
+		best[i], best[i-1] = best[i-1], best[i]
+	}
+	return best
+}
+
+func sum(v []float64) float64 {
+	s := 0.0
+	for _, x := range v {
+		s += x
+	}
+	return s
+}
+
+// MarshalBinary implements encoding.BinaryMarshaler.
+func (m *Nearest) MarshalBinary() ([]byte, error) {
+	var b writer
+	o := m.opt
+	for _, v := range []int{o.Period, o.Long, o.Window, o.Neighbours, o.Ahead} {
+		b.int(v)
+	}
+	b.float(o.OffPhase)
+	b.bool(o.Shift)
+	m.tape.write(&b)
+	return seal(nearMagic, b.b), nil
+}
+
+// UnmarshalBinary implements encoding.BinaryUnmarshaler. It returns models.ErrInvalid, and changes nothing, for data that
+// MarshalBinary did not write.
+func (m *Nearest) UnmarshalBinary(data []byte) error {
+	r, err := unseal(nearMagic, data)
+	if err != nil {
+		return err
+	}
+	var o NearestOptions
+	o.Period, o.Long, o.Window = r.int(1, MaxPeriod), r.int(0, MaxPeriod), r.int(1, MaxPeriod)
+	o.Neighbours, o.Ahead = r.int(1, nearestMost), r.int(0, MaxPeriod)
+	o.OffPhase, o.Shift = r.float(1, 100), r.bool()
+	if r.err != nil {
+		return r.err
+	}
+	fresh, err := NewNearest(o)
+	if err != nil {
+		return err
+	}
+	keep := fresh.tape.keep
+	fresh.tape.read(r)
+	if r.err == nil && fresh.tape.keep != keep {
+		r.fail("its history does not fit its window")
+	}
+	if err := r.done(); err != nil {
+		return err
+	}
+	*m = *fresh
+	return nil
+}
+
+// Seasons implements MultiSeason.
+func (m *Nearest) Seasons() []int { return []int{m.opt.Period, max(m.opt.Long, m.opt.Period)} }
