@@ -26,11 +26,17 @@ func (s *backtestSpec) load(ctx context.Context, stdio IO) (*past, error) {
 	if s.trace != "" {
 		return s.loadTrace(stdio)
 	}
-	cfg, err := config.LoadWith(s.config, models.ModeDryRun, s.whatIf, parts(), stdio.Env)
+	cfg, err := s.configuration(stdio)
 	if err != nil {
 		return nil, err
 	}
 	return s.loadCollectors(ctx, cfg)
+}
+
+// configuration reads the configuration file with its overrides. A backtest writes to no platform, so nothing is asked for that
+// only writing needs.
+func (s *backtestSpec) configuration(stdio IO) (*config.Config, error) {
+	return config.LoadWith(s.config, models.ModeDryRun, s.whatIf, parts(), stdio.Env)
 }
 
 // loadTrace reads a trace folder; decisions are made as in a replay of it.

@@ -74,6 +74,11 @@ func (s *backtestSpec) run(ctx context.Context, stdio IO, progress func(done, to
 	if err != nil {
 		return nil, err
 	}
+	return s.replay(ctx, p, progress)
+}
+
+// replay does the backtest on history that has been read.
+func (s *backtestSpec) replay(ctx context.Context, p *past, progress func(done, total int)) (*results.Result, error) {
 	b := &backtest{backtestSpec: s, past: p, progress: progress}
 	b.prepare()
 	if err := b.decide(ctx); err != nil {

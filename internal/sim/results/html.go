@@ -95,7 +95,7 @@ func (r *Result) view() (*view, error) {
 	v.Headline = headline(v)
 	v.cards()
 	v.rows()
-	for _, i := range r.order()[:min(htmlTargets, len(r.Targets))] {
+	for _, i := range r.Order()[:min(htmlTargets, len(r.Targets))] {
 		t := &r.Targets[i]
 		s := shown{Target: t, Mine: &t.Usages[0], Now: &t.Usages[1]}
 		s.Sign = sign(s.Now.Burden(r.Setting, r.ColdStartPrice), s.Mine.Burden(r.Setting, r.ColdStartPrice))

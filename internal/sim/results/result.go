@@ -237,8 +237,8 @@ func SortReasons(list []ReasonCount) {
 	})
 }
 
-// order returns the targets by the cold starts that they have today, the most first.
-func (r *Result) order() []int {
+// Order returns the targets by the cold starts that they have today, the most first.
+func (r *Result) Order() []int {
 	out := make([]int, len(r.Targets))
 	for i := range out {
 		out[i] = i

@@ -80,7 +80,7 @@ func (r *Result) worst(w io.Writer, n int) {
 	fmt.Fprintf(w, "\nTargets with the most cold starts today:\n\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "target\tinvocations\tcold today\tcold with Pilotlight\tidle GB-s today\twith Pilotlight\tchanges\t\n")
-	for _, i := range r.order()[:min(n, len(r.Targets))] {
+	for _, i := range r.Order()[:min(n, len(r.Targets))] {
 		x := &r.Targets[i]
 		mine, today := &x.Usages[0], &x.Usages[1]
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", clean(x.ID), grouped(float64(mine.Invocations)), grouped(float64(today.ColdStarts)),
