@@ -199,6 +199,7 @@ func palette() *strings.Replacer {
 		"#FFFFFF", "var(--paper)", "#1F2937", "var(--ink)", "#E5E7EB", "var(--faint)", "#475569", "var(--soft)",
 		"#D97706", "var(--amber)", "#FBBF24", "var(--band)", "#1D4ED8", "var(--blue)", "#93C5FD", "var(--sky)",
 		"#B91C1C", "var(--red)", "#0F766E", "var(--teal)", "#7C3AED", "var(--violet)",
+		"#-8000000000000000-8000000000000000-8000000000000000", "none", // what the plotter writes for a colour that cannot be seen
 		"font-family:Liberation Sans;", "font-family:inherit;", "\n\tstyle=", " style=",
 	)
 }
