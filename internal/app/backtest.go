@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -67,46 +68,59 @@ func Backtest(ctx context.Context, stdio IO, o BacktestOptions) error {
 	if err != nil {
 		return err
 	}
-	var files []*output
-	for _, path := range []string{o.HTML, o.JSON} {
-		if path == "" {
-			files = append(files, nil)
-			continue
-		}
-		f, err := createOutput(path)
-		if err != nil {
-			return err
-		}
-		defer f.abandon()
-		files = append(files, f)
-	}
-	var bar *progress
-	result, err := spec.run(ctx, stdio, func(done, total int) {
-		if bar == nil {
-			bar = newProgress(stdio, "backtest", total)
-		}
-		bar.set(done)
-	})
-	if bar != nil {
-		bar.finish()
-	}
+	html, err := optionalOutput(o.HTML)
 	if err != nil {
 		return err
 	}
-	for i, write := range []func(io.Writer) error{result.WriteHTML, func(w io.Writer) error { return backtestJSON(w, result) }} {
-		if files[i] != nil {
-			if err := files[i].finish(write); err != nil {
-				return err
-			}
-		}
+	defer html.abandon()
+	data, err := optionalOutput(o.JSON)
+	if err != nil {
+		return err
+	}
+	defer data.abandon()
+	result, err := spec.runWithBar(ctx, stdio)
+	if err != nil {
+		return err
+	}
+	asJSON := func(w io.Writer) error { return backtestJSON(w, result) }
+	if err := errors.Join(html.finishIfOpen(result.WriteHTML), data.finishIfOpen(asJSON)); err != nil {
+		return err
 	}
 	switch o.Output {
 	case "json":
-		return backtestJSON(stdio.Out, result)
+		return asJSON(stdio.Out)
 	case "table":
 		return result.WriteText(stdio.Out)
 	}
 	return nil
+}
+
+// runWithBar is run with a progress bar.
+func (s *backtestSpec) runWithBar(ctx context.Context, stdio IO) (*results.Result, error) {
+	bar := &progress{}
+	defer func() { bar.finish() }()
+	return s.run(ctx, stdio, func(done, total int) {
+		if bar.bar == nil {
+			bar = newProgress(stdio, "backtest", total)
+		}
+		bar.set(done)
+	})
+}
+
+// optionalOutput is createOutput, or a closed output if no path is given.
+func optionalOutput(path string) (*output, error) {
+	if path == "" {
+		return &output{}, nil
+	}
+	return createOutput(path)
+}
+
+// finishIfOpen is finish of an output that was opened.
+func (o *output) finishIfOpen(write func(io.Writer) error) error {
+	if o.file == nil {
+		return nil
+	}
+	return o.finish(write)
 }
 
 // backtestJSON writes a result as JSON.
@@ -141,48 +155,59 @@ func (o *BacktestOptions) spec() (*backtestSpec, error) {
 		return nil, fmt.Errorf("%w: pilotlight backtest needs --trace or --config; see pilotlight backtest --help", ErrUsage)
 	}
 	s := &backtestSpec{
-		trace: o.Trace, config: o.Config, lead: o.Lead, price: o.ColdStartCost, warmup: -1,
+		trace: o.Trace, config: o.Config, lead: o.Lead, price: o.ColdStartCost,
 		sample: cmp.Or(o.CurveTargets, DefaultCurveTargets), workers: cmp.Or(o.Workers, runtime.GOMAXPROCS(0)), seed: o.Seed,
 	}
-	bad := func(flag string, err error) error { return fmt.Errorf("%w: --%s: %w", ErrUsage, flag, err) }
 	var err error
-	if s.setting, err = sim.ParseSetting(o.Setting); err != nil {
-		return nil, bad("setting", err)
-	}
-	if s.from, err = parseTime(o.From); err != nil {
-		return nil, bad("from", err)
-	}
-	if s.to, err = parseTime(o.To); err != nil {
-		return nil, bad("to", err)
+	for _, f := range []struct {
+		name string
+		read func() error
+	}{
+		{"setting", func() error { s.setting, err = sim.ParseSetting(o.Setting); return err }},
+		{"from", func() error { s.from, err = parseTime(o.From); return err }},
+		{"to", func() error { s.to, err = parseTime(o.To); return err }},
+		{"current", func() error { s.current, err = baseline.Parse(cmp.Or(o.Current, todayOf(s.setting))); return err }},
+		{"curve", func() error { s.curvePrices, err = parseCurve(o.Curve); return err }},
+		{"warmup", func() error { s.warmup, err = parseWarmup(o.Warmup); return err }},
+		{"what-if", func() error { s.whatIf, err = parseOverrides(o.WhatIf); return err }},
+	} {
+		if err := f.read(); err != nil {
+			return nil, fmt.Errorf("%w: --%s: %w", ErrUsage, f.name, err)
+		}
 	}
 	if !s.from.IsZero() && !s.to.IsZero() && !s.from.Before(s.to) {
 		return nil, fmt.Errorf("%w: --from %s is not before --to %s", ErrUsage, o.From, o.To)
 	}
-	if s.current, err = baseline.Parse(cmp.Or(o.Current, todayOf(s.setting))); err != nil {
-		return nil, bad("current", err)
-	}
-	if s.curvePrices, err = parseCurve(o.Curve); err != nil {
-		return nil, bad("curve", err)
-	}
-	for _, text := range o.WhatIf {
+	return s, s.numbers()
+}
+
+// parseOverrides reads path=value.
+func parseOverrides(texts []string) ([]config.Override, error) {
+	var out []config.Override
+	for _, text := range texts {
 		over, err := config.ParseOverride(text)
 		if err != nil {
-			return nil, bad("what-if", err)
+			return nil, err
 		}
-		s.whatIf = append(s.whatIf, over)
+		out = append(out, over)
 	}
-	return s, s.numbers(o)
+	return out, nil
+}
+
+// parseWarmup reads a duration; "" is a negative one, which means that it is to be chosen.
+func parseWarmup(text string) (time.Duration, error) {
+	if text == "" {
+		return -1, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("%q is not a duration of at least 0, such as 48h: %w", text, models.ErrInvalid)
+	}
+	return d, nil
 }
 
 // numbers checks the options that are numbers or durations.
-func (s *backtestSpec) numbers(o *BacktestOptions) error {
-	if o.Warmup != "" {
-		d, err := time.ParseDuration(o.Warmup)
-		if err != nil || d < 0 {
-			return fmt.Errorf("%w: --warmup %q is not a duration of at least 0, such as 48h", ErrUsage, o.Warmup)
-		}
-		s.warmup = d
-	}
+func (s *backtestSpec) numbers() error {
 	switch {
 	case s.lead != nil && (*s.lead < 0 || *s.lead > sim.MaxKeepAlive):
 		return fmt.Errorf("%w: --lead %s is not from 0 to %s", ErrUsage, *s.lead, sim.MaxKeepAlive)

@@ -74,7 +74,7 @@ func (s *backtestSpec) cut(t *trace.Trace) (*trace.Trace, error) {
 	for i := range rows {
 		rows[i] = slices.Clone(t.Rows(i, first, last))
 		for k := range rows[i] {
-			rows[i][k].Minute -= int32(first) //nolint:gosec // a trace has far fewer minutes
+			rows[i][k].Minute -= int32(first)
 		}
 	}
 	return trace.Build(info, t.Functions, rows)
@@ -94,6 +94,9 @@ type recordedHistory struct {
 	targets          []collectors.TargetData
 	loads, durations [][]float32
 }
+
+// end is the end of the history.
+func (h *recordedHistory) end() time.Time { return h.start.Add(time.Duration(h.minutes) * time.Minute) }
 
 // add takes in an answer of a collector.
 func (h *recordedHistory) add(index map[models.TargetID]int, found *collectors.TargetData) {
@@ -227,51 +230,59 @@ func (s *backtestSpec) span(delay time.Duration) (*recordedHistory, error) {
 // collectWindow bounds what one request asks for.
 const collectWindow = 24 * time.Hour
 
-// collect asks all collectors, a day at a time. Days of which nothing is known are holes, unless all are.
+// collect asks all collectors, a day at a time.
 func (s *backtestSpec) collect(ctx context.Context, cfg *config.Config, h *recordedHistory) (warnings []string, err error) {
+	s.owner = map[models.TargetID]string{}
 	index := map[models.TargetID]int{}
-	owner := map[models.TargetID]string{}
-	end := h.start.Add(time.Duration(h.minutes) * time.Minute)
 	for _, part := range cfg.Collectors() {
 		c, err := construct(collectorFactories(), part, env{ctx: ctx, logger: quiet(), reg: prometheus.NewRegistry(), now: now})
 		if err != nil {
 			return nil, fmt.Errorf("collector %q: %w", part.Name, err)
 		}
-		for start := h.start; start.Before(end); start = start.Add(collectWindow) {
-			stop := start.Add(collectWindow)
-			if stop.After(end) {
-				stop = end
-			}
-			result, err := c.Collect(ctx, collectors.Request{
-				Start: start, End: stop, Step: time.Minute, Signals: []models.Signal{models.SignalInvocations, models.SignalDuration},
-			})
-			if errors.Is(err, models.ErrNoData) {
-				continue
-			}
-			if err != nil {
-				return nil, fmt.Errorf("read the history of collector %q from %s: %w", part.Name, start.Format(time.RFC3339), err)
-			}
-			for _, problem := range result.Problems {
-				warnings = append(warnings, problemText(part.Name, problem))
-			}
-			for i := range result.Targets {
-				found := &result.Targets[i]
-				if owner[found.ID] == "" {
-					owner[found.ID] = part.Name
-				}
-				if owner[found.ID] == part.Name {
-					h.add(index, found)
-				}
-			}
+		more, err := s.collectFrom(ctx, part.Name, c, h, index)
+		if err != nil {
+			return nil, err
 		}
+		warnings = append(warnings, more...)
 	}
 	if len(h.targets) == 0 {
 		return nil, fmt.Errorf("the collectors have nothing from %s to %s; check their queries with pilotlight plan, or choose another --from: %w",
-			h.start.Format(time.RFC3339), end.Format(time.RFC3339), models.ErrNoData)
+			h.start.Format(time.RFC3339), h.end().Format(time.RFC3339), models.ErrNoData)
 	}
-	s.owner = owner
 	slices.Sort(warnings)
 	return clip(slices.Compact(warnings)), nil
+}
+
+// collectFrom asks one collector. Days of which it knows nothing are holes. A target belongs to the first collector that has it.
+func (s *backtestSpec) collectFrom(ctx context.Context, name string, c collectors.Collector, h *recordedHistory, index map[models.TargetID]int) (warnings []string, err error) {
+	for start, end := h.start, h.end(); start.Before(end); start = start.Add(collectWindow) {
+		stop := start.Add(collectWindow)
+		if stop.After(end) {
+			stop = end
+		}
+		result, err := c.Collect(ctx, collectors.Request{
+			Start: start, End: stop, Step: time.Minute, Signals: []models.Signal{models.SignalInvocations, models.SignalDuration},
+		})
+		if errors.Is(err, models.ErrNoData) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the history of collector %q from %s: %w", name, start.Format(time.RFC3339), err)
+		}
+		for _, problem := range result.Problems {
+			warnings = append(warnings, problemText(name, problem))
+		}
+		for i := range result.Targets {
+			found := &result.Targets[i]
+			if s.owner[found.ID] == "" {
+				s.owner[found.ID] = name
+			}
+			if s.owner[found.ID] == name {
+				h.add(index, found)
+			}
+		}
+	}
+	return warnings, nil
 }
 
 // problemText puts a problem of a collector into words.
@@ -294,57 +305,18 @@ func clip(warnings []string) []string {
 
 // resolved assigns the targets that were found and makes the trace that simulated platforms meet.
 func (s *backtestSpec) resolved(cfg *config.Config, h *recordedHistory) (*past, error) {
-	inner, err := newResolver(cfg, nil)
+	p := &past{name: s.config, lead: -1}
+	refs, taken, err := s.assign(cfg, h, p)
 	if err != nil {
 		return nil, err
 	}
-	order := make([]int, len(h.targets))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return strings.Compare(string(h.targets[a].ID), string(h.targets[b].ID)) })
-	p := &past{name: s.config, lead: -1}
-	refs := map[models.TargetID]string{}
-	var functions []trace.Function
-	var rows [][]trace.Row
-	var taken []int
-	shared, refused := 0, 0
-	for _, i := range order {
-		found := &h.targets[i]
-		a, ok, err := inner.Resolve(s.owner[found.ID], found)
-		if err != nil {
-			p.warnings = append(p.warnings, err.Error())
-			refused++
-		}
-		if err != nil || !ok || h.loads[i] == nil {
-			continue
-		}
-		if a.Target.Concurrency > 1 {
-			shared++
-		}
-		lead := a.Target.Lead
-		if s.lead != nil {
-			lead = *s.lead
-		}
-		ref := fmt.Sprintf("target-%d", len(functions))
-		refs[found.ID] = ref
-		p.ids, p.leads, taken = append(p.ids, found.ID), append(p.leads, lead), append(taken, i)
-		functions, rows = append(functions, h.function(i, ref, &a.Target)), append(rows, h.rows(i))
-	}
-	if len(functions) == 0 {
+	if len(taken) == 0 {
 		return nil, fmt.Errorf("none of the %d targets found is taken by an entry of targets in %s and can be used%s: %w",
 			len(h.targets), s.config, because(p.warnings), models.ErrNotFound)
-	}
-	if shared > 0 {
-		p.warnings = append(p.warnings, fmt.Sprintf("%d targets run several invocations on one instance; the simulation gives each its own", shared))
 	}
 	p.warnings = clip(p.warnings)
 	if !slices.ContainsFunc(p.leads, func(l time.Duration) bool { return l != p.leads[0] }) {
 		p.lead = p.leads[0]
-	}
-	p.trace, err = trace.Build(trace.Info{Name: "history", Start: h.start, Minutes: h.minutes}, functions, rows)
-	if err != nil {
-		return nil, fmt.Errorf("history: %w", err)
 	}
 	p.collector = func(functions []int, _ *trace.Trace) collectors.Collector {
 		c := &recordedCollector{recordedHistory: h}
@@ -355,6 +327,61 @@ func (s *backtestSpec) resolved(cfg *config.Config, h *recordedHistory) (*past, 
 	}
 	p.resolver = s.configured(cfg, refs)
 	return p, nil
+}
+
+// assign asks the configuration about every target, in the order of their IDs, and makes a function of each that it takes. refs are
+// the names of the functions, taken the targets behind them.
+func (s *backtestSpec) assign(cfg *config.Config, h *recordedHistory, p *past) (refs map[models.TargetID]string, taken []int, err error) {
+	inner, err := newResolver(cfg, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	refs = map[models.TargetID]string{}
+	var functions []trace.Function
+	var rows [][]trace.Row
+	shared := 0
+	for _, i := range h.order() {
+		found := &h.targets[i]
+		a, ok, err := inner.Resolve(s.owner[found.ID], found)
+		if err != nil {
+			p.warnings = append(p.warnings, err.Error())
+		}
+		if err != nil || !ok || h.loads[i] == nil {
+			continue
+		}
+		if a.Target.Concurrency > 1 {
+			shared++
+		}
+		if s.lead != nil {
+			a.Target.Lead = *s.lead
+		}
+		// Names of functions may hold less than IDs of targets.
+		ref := fmt.Sprintf("target-%d", len(functions))
+		refs[found.ID] = ref
+		p.ids, p.leads, taken = append(p.ids, found.ID), append(p.leads, a.Target.Lead), append(taken, i)
+		functions, rows = append(functions, h.function(i, ref, &a.Target)), append(rows, h.rows(i))
+	}
+	if shared > 0 {
+		p.warnings = append(p.warnings, fmt.Sprintf("%d targets run several invocations on one instance; the simulation gives each its own", shared))
+	}
+	if len(taken) == 0 {
+		return refs, nil, nil
+	}
+	p.trace, err = trace.Build(trace.Info{Name: "history", Start: h.start, Minutes: h.minutes}, functions, rows)
+	if err != nil {
+		return nil, nil, fmt.Errorf("history: %w", err)
+	}
+	return refs, taken, nil
+}
+
+// order returns the targets by their IDs.
+func (h *recordedHistory) order() []int {
+	order := make([]int, len(h.targets))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(string(h.targets[a].ID), string(h.targets[b].ID)) })
+	return order
 }
 
 // because adds the first warning to a message.
@@ -443,7 +470,7 @@ func (h *recordedHistory) rows(i int) []trace.Row {
 		n := math.Floor(x + carry + 0.5)
 		carry += x - n
 		if n >= 1 {
-			out = append(out, trace.Row{Minute: int32(m), Count: int32(min(n, trace.MaxCount))}) //nolint:gosec // both are bounded
+			out = append(out, trace.Row{Minute: int32(m), Count: int32(min(n, trace.MaxCount))})
 		}
 	}
 	return out

@@ -225,23 +225,7 @@ func (b *backtest) decideSome(ctx context.Context, j *engineJob) error {
 	if j.main {
 		scores = newScorer(part, b.past, j.functions, b.platform.CountFrom, b.example)
 	}
-	err = loop(ctx, part, func(now time.Time) error {
-		at := now.Add(settings.IngestionDelay)
-		if at.After(part.End()) {
-			return nil
-		}
-		if err := eng.engine.Step(ctx, eng.at(at)); err != nil {
-			return err
-		}
-		if scores != nil {
-			scores.score(eng.engine, now)
-		}
-		if m := part.Minute(now); m > 0 {
-			b.advance(len(j.functions))
-		}
-		return nil
-	})
-	if err != nil {
+	if err := b.loop(ctx, eng, part, scores, len(j.functions)); err != nil {
 		return err
 	}
 	for _, d := range rec.Decisions() {
@@ -254,6 +238,26 @@ func (b *backtest) decideSome(ctx context.Context, j *engineJob) error {
 		}
 	}
 	return nil
+}
+
+// loop steps the engine through the history, when the samples of each minute have arrived; scores may be nil.
+func (b *backtest) loop(ctx context.Context, eng *simulated, part *trace.Trace, scores *scorer, functions int) error {
+	return loop(ctx, part, func(now time.Time) error {
+		at := now.Add(b.past.settings.IngestionDelay)
+		if at.After(part.End()) {
+			return nil
+		}
+		if err := eng.engine.Step(ctx, eng.at(at)); err != nil {
+			return err
+		}
+		if scores != nil {
+			scores.score(eng.engine, now)
+		}
+		if part.Minute(now) > 0 {
+			b.advance(functions)
+		}
+		return nil
+	})
 }
 
 // advance counts work that is done.

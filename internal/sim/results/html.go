@@ -2,6 +2,7 @@ package results
 
 import (
 	_ "embed" // the page
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -12,7 +13,7 @@ import (
 )
 
 //go:embed page.html
-var page string //nolint:gochecknoglobals // go:embed needs a variable
+var page string
 
 // Bounds of what a page shows; JSON has everything.
 const (
@@ -90,7 +91,7 @@ func (r *Result) view() (*view, error) {
 		TopReasons: r.Reasons[:min(len(r.Reasons), htmlReasons)],
 	}
 	if v.Mine == nil || v.Now == nil {
-		return nil, fmt.Errorf("a report needs Pilotlight and what runs today")
+		return nil, errors.New("a report needs Pilotlight and what runs today")
 	}
 	v.Headline = headline(v)
 	v.cards()
@@ -183,10 +184,8 @@ func inline(svg, title string) template.HTML {
 	end := strings.Index(svg, ">")
 	body := svg[end+1:]
 	head := svg[:end]
-	box := "0 0 720 520"
-	if i := strings.Index(head, `viewBox="`); i >= 0 {
-		box, _, _ = strings.Cut(head[i+len(`viewBox="`):], `"`)
-	}
+	_, box, _ := strings.Cut(head, `viewBox="`)
+	box, _, _ = strings.Cut(box, `"`)
 	body = palette().Replace(body)
 	// Everything in the body was written by the plotter, which escapes text.
 	return template.HTML(`<svg role="img" viewBox="` + box + `" preserveAspectRatio="xMidYMid"><title>` + //nolint:gosec // see above

@@ -35,9 +35,14 @@ func example() *results.Result {
 		cold int64
 		idle float64
 	}{
-		{"Pilotlight", results.Pilotlight, 10, 500}, {"fixed-10", results.Today, 20, 1000}, {"fixed-5", results.Baseline, 30, 400},
-		{"break-even-J1", results.Baseline, 200, 100}, {"kpa", results.Baseline, 900, 90}, {"seasonal-naive-day", results.Baseline, 900_000, 1e7},
-		{"oracle-keep-J1", results.Oracle, 20, 50}, {"oracle-peak", results.Oracle, 0, 300},
+		{"Pilotlight", results.Pilotlight, 10, 500},
+		{"fixed-10", results.Today, 20, 1000},
+		{"fixed-5", results.Baseline, 30, 400},
+		{"break-even-J1", results.Baseline, 200, 100},
+		{"kpa", results.Baseline, 900, 90},
+		{"seasonal-naive-day", results.Baseline, 900_000, 1e7},
+		{"oracle-keep-J1", results.Oracle, 20, 50},
+		{"oracle-peak", results.Oracle, 0, 300},
 	} {
 		r.Policies = append(r.Policies, results.Policy{Name: p.name, Kind: p.kind, What: hostile, Usage: usage(p.cold, p.idle), OnCurve: usage(p.cold, p.idle)})
 	}

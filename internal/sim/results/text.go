@@ -111,10 +111,10 @@ func (r *Result) lead() string {
 
 // change writes the relative difference of two numbers.
 func change(before, after float64) string {
-	switch {
-	case before == after:
+	switch before {
+	case after:
 		return "the same"
-	case before == 0:
+	case 0:
 		return "new"
 	}
 	return fmt.Sprintf("%+.1f %%", 100*(after/before-1))

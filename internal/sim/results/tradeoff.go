@@ -117,55 +117,71 @@ func trim(p *plot.Plot, lines []*line) (outside []string) {
 	return outside
 }
 
+// chartLines are the lines of the trade-off, and what is left out of them.
+type chartLines struct {
+	fixed, rental, oracle, other, today, mine line
+	waste                                     func(*sim.Usage) float64
+	left                                      []string
+}
+
+// add puts a policy on a line, unless it has a zero.
+func (c *chartLines) add(l *line, u *sim.Usage, label, name string, order float64) {
+	x, y := math.Log10(c.waste(u)), math.Log10(u.ColdSeconds)
+	if math.IsInf(x, 0) || math.IsInf(y, 0) || math.IsNaN(x+y) {
+		c.left = append(c.left, name)
+		return
+	}
+	l.marks = append(l.marks, mark{x, y, label, order})
+}
+
 // lines sorts the policies into lines and single points; left are those with a zero.
 func (r *Result) lines() (lines []*line, left []string) {
-	fixed := &line{color: chart.Guess(), width: 1.2, joined: true}
-	rental := &line{color: chart.Blue(), width: 1.2, joined: true}
-	oracle := &line{color: chart.Fact(), width: 1, joined: true, dashes: []vg.Length{4, 3}}
-	other := &line{color: violet()}
-	today := &line{color: chart.Red()}
-	mine := &line{color: chart.Green(), width: 2.2, joined: true}
-	add := func(l *line, u *sim.Usage, label, name string, order float64) {
-		x, y := math.Log10(r.waste(u)), math.Log10(u.ColdSeconds)
-		if math.IsInf(x, 0) || math.IsInf(y, 0) || math.IsNaN(x+y) {
-			left = append(left, name)
-			return
-		}
-		l.marks = append(l.marks, mark{x, y, label, order})
+	c := &chartLines{
+		fixed:  line{color: chart.Guess(), width: 1.2, joined: true},
+		rental: line{color: chart.Blue(), width: 1.2, joined: true},
+		oracle: line{color: chart.Fact(), width: 1, joined: true, dashes: []vg.Length{4, 3}},
+		other:  line{color: violet()},
+		today:  line{color: chart.Red()},
+		mine:   line{color: chart.Green(), width: 2.2, joined: true},
+		waste:  r.waste,
 	}
 	for i := range r.Policies {
 		p := &r.Policies[i]
-		u := &p.OnCurve
 		if len(r.Curve) == 0 {
-			u = &p.Usage
-		}
-		text, isFixed := strings.CutPrefix(p.Name, "fixed-")
-		_, isRental := strings.CutPrefix(p.Name, "break-even-J")
-		switch {
-		case p.Kind == Pilotlight && len(r.Curve) > 0:
-		case p.Kind == Pilotlight:
-			add(mine, u, "Pilotlight", p.Name, 0)
-		case p.Kind == Today:
-			add(today, u, "today: "+p.Name, p.Name, 0)
-			if isFixed {
-				add(fixed, u, "", p.Name, r.waste(u))
-			}
-		case p.Kind == Oracle && strings.HasPrefix(p.Name, "oracle-keep"):
-			add(oracle, u, "", p.Name, r.waste(u))
-		case p.Kind == Oracle:
-		case isFixed:
-			add(fixed, u, text+" min", p.Name, r.waste(u))
-		case isRental:
-			add(rental, u, "", p.Name, r.waste(u))
-		default:
-			add(other, u, p.Name, p.Name, 0)
+			c.place(p, &p.Usage)
+		} else if p.Kind != Pilotlight {
+			c.place(p, &p.OnCurve)
 		}
 	}
 	for i := range r.Curve {
-		c := &r.Curve[i]
-		add(mine, &c.Usage, number(c.ColdStartPrice), "Pilotlight at "+number(c.ColdStartPrice), c.ColdStartPrice)
+		at := &r.Curve[i]
+		c.add(&c.mine, &at.Usage, number(at.ColdStartPrice), "Pilotlight at "+number(at.ColdStartPrice), at.ColdStartPrice)
 	}
-	return []*line{oracle, fixed, rental, other, today, mine}, left
+	return []*line{&c.oracle, &c.fixed, &c.rental, &c.other, &c.today, &c.mine}, c.left
+}
+
+// place puts a policy on the line of its kind.
+func (c *chartLines) place(p *Policy, u *sim.Usage) {
+	minutes, isFixed := strings.CutPrefix(p.Name, "fixed-")
+	switch {
+	case p.Kind == Pilotlight:
+		c.add(&c.mine, u, "Pilotlight", p.Name, 0)
+	case p.Kind == Today:
+		c.add(&c.today, u, "today: "+p.Name, p.Name, 0)
+		if isFixed {
+			c.add(&c.fixed, u, "", p.Name, c.waste(u))
+		}
+	case p.Kind == Oracle:
+		if strings.HasPrefix(p.Name, "oracle-keep") { // the others know so much that they would squeeze the chart
+			c.add(&c.oracle, u, "", p.Name, c.waste(u))
+		}
+	case isFixed:
+		c.add(&c.fixed, u, minutes+" min", p.Name, c.waste(u))
+	case strings.HasPrefix(p.Name, "break-even-J"):
+		c.add(&c.rental, u, "", p.Name, c.waste(u))
+	default:
+		c.add(&c.other, u, p.Name, p.Name, 0)
+	}
 }
 
 // add draws a line and its points.
@@ -223,8 +239,17 @@ func free(taken []vg.Rectangle, at vg.Point, width vg.Length, within vg.Rectangl
 	const height, gap = 10, 6
 	var first vg.Rectangle
 	for k, shift := range []vg.Point{
-		{X: gap, Y: -4}, {X: gap, Y: 4}, {X: gap, Y: -13}, {X: -width - gap, Y: -4}, {X: -width - gap, Y: 5}, {X: -width / 2, Y: 7},
-		{X: -width / 2, Y: -16}, {X: gap, Y: 13}, {X: gap, Y: -22}, {X: -width - gap, Y: -14}, {X: -width - gap, Y: 14},
+		{X: gap, Y: -4},
+		{X: gap, Y: 4},
+		{X: gap, Y: -13},
+		{X: -width - gap, Y: -4},
+		{X: -width - gap, Y: 5},
+		{X: -width / 2, Y: 7},
+		{X: -width / 2, Y: -16},
+		{X: gap, Y: 13},
+		{X: gap, Y: -22},
+		{X: -width - gap, Y: -14},
+		{X: -width - gap, Y: 14},
 	} {
 		low := at.Add(shift)
 		place := vg.Rectangle{Min: low, Max: vg.Point{X: low.X + width, Y: low.Y + height}}
