@@ -14,7 +14,7 @@ import (
 const (
 	frameHead    = 5
 	frameTail    = 4
-	stateVersion = 1
+	stateVersion = 2
 )
 
 // seal puts the payload into a frame.
@@ -169,6 +169,16 @@ func (r *reader) floats32(most int, nan bool) []float32 {
 		}
 	}
 	return v
+}
+
+// fill32 fills dst, whose length the caller knows; NaN passes if nan is true, infinities never.
+func (r *reader) fill32(dst []float32, nan bool) {
+	v := r.floats32(len(dst), nan)
+	if len(v) != len(dst) {
+		r.fail("%d numbers, not %d", len(v), len(dst))
+		return
+	}
+	copy(dst, v)
 }
 
 // done returns the first error, or one if bytes are left over.

@@ -21,7 +21,8 @@ type Config struct {
 	Levels []float64 `yaml:"levels"`
 	// MinHistory is how much history there must be before there is a forecast.
 	MinHistory models.Duration `yaml:"min_history"`
-	// History is how much to keep for fits: 4 bytes a step. Coarse steps keep at least 2048 of them.
+	// History is how much of the past to keep step by step, at two bytes a step: the longest season that seasonal_naive can
+	// repeat, and what models with fitted parameters are fitted to. At least 1440 steps are kept.
 	History models.Duration `yaml:"history"`
 	// RefitEvery is how often the parameters are fitted anew.
 	RefitEvery models.Duration `yaml:"refit_every"`
@@ -34,7 +35,8 @@ const (
 	maxHorizonSteps = 10080
 	maxLevels       = 99
 	maxPeriods      = 4
-	minHistorySteps = 2048
+	minHistorySteps = 1440
+	forgetSteps     = 2048
 )
 
 // DefaultConfig returns the configuration for functions watched every minute.
@@ -42,13 +44,13 @@ func DefaultConfig() Config {
 	const day = 24 * time.Hour
 	return Config{
 		Models: []string{
-			"holt_winters", "holt_winters_smooth", "seasonal_naive", "persistence", "mean_fast", "mean", "mean_slow", "median_15", "median_60",
+			"holt_winters_multi", "seasonal_naive", "persistence", "mean_fast", "mean", "median_15", "median_60",
 		},
-		Periods:    []models.Duration{models.Duration(day), models.Duration(7 * day)},
+		Periods:    []models.Duration{models.Duration(time.Hour), models.Duration(day), models.Duration(7 * day)},
 		Horizon:    models.Duration(15 * time.Minute),
 		Levels:     []float64{0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99},
 		MinHistory: models.Duration(2 * time.Hour),
-		History:    models.Duration(14 * day),
+		History:    models.Duration(day),
 		RefitEvery: models.Duration(day),
 		Scale:      "log1p",
 	}
@@ -131,29 +133,42 @@ func modelNames() []string {
 
 // layout is a configuration for one step length, in steps. It is shared by nothing and never changes.
 type layout struct {
-	step       time.Duration
-	horizon    int
-	levels     []float64
-	periods    []int
-	minSteps   int
-	history    int
+	step     time.Duration
+	members  int           // forecasters in the pool
+	width    [numKinds]int // how many of each kind
+	horizon  int
+	levels   []float64
+	periods  []int
+	minSteps int
+	history  int
+	// forget is after how many steps of zeros a series falls asleep, and over how many the greatest value counts.
+	forget     int
 	refitEvery int
 	scale      Scale
 	// memory is over how many steps errors count.
 	memory int
 	// stride is how many steps lie between residuals that are kept; it has no factor in common with usual timers.
 	stride int
-	// leads are the horizons, in steps ahead, at which forecasts are scored, and blend[h] says which two of them the
-	// forecast h+1 steps ahead lies between.
-	leads []int
-	blend []blendWeight
+	// leads are the horizons, in steps ahead, at which forecasts are scored, pathAt[k] is the sum of those before k, and
+	// blend[h] says which leads speak for the forecast h+1 steps ahead.
+	leads  []int
+	pathAt []int
+	blend  []blendWeight
 }
 
-// blendWeight says that a horizon lies at share w of the way from lead k to the next one.
+// blendWeight says that a horizon takes the weights of lead group, and the quantiles at share w of the way from lead k to the
+// next one.
 type blendWeight struct {
-	k int
-	w float64
+	group, k int
+	w        float64
 }
+
+// farthest is the greatest lead.
+func (l *layout) farthest() int { return l.leads[len(l.leads)-1] }
+
+// flatWidth and pathWidth are how many numbers an origin leaves in the rings of the scorer.
+func (l *layout) flatWidth() int { return flatCols + l.width[kindFlat] }
+func (l *layout) pathWidth() int { return 1 + l.width[kindPath] }
 
 // newLayout converts the configuration to steps.
 func (c Config) newLayout(step time.Duration) (layout, error) {
@@ -166,7 +181,6 @@ func (c Config) newLayout(step time.Duration) (layout, error) {
 	if l.horizon > maxHorizonSteps {
 		return l, fmt.Errorf("horizon: %s is more than %d steps of %s; shorten it: %w", c.Horizon, maxHorizonSteps, step, models.ErrInvalid)
 	}
-	longest := 0
 	for i, p := range c.Periods {
 		switch m := int(p.Std() / step); {
 		case m < 2:
@@ -176,16 +190,16 @@ func (c Config) newLayout(step time.Duration) (layout, error) {
 			return l, fmt.Errorf("periods[%d]: %s is not a multiple of the step %s: %w", i, p, step, models.ErrInvalid)
 		default:
 			l.periods = append(l.periods, m)
-			longest = max(longest, m)
 		}
 	}
 	l.scale, _ = ParseScale(c.Scale)
 	l.minSteps = max(up(c.MinHistory), minScored)
-	l.history = max(up(c.History), longest+l.horizon, minHistorySteps)
+	l.history = max(up(c.History), l.horizon, minHistorySteps)
+	l.forget = max(up(models.Duration(14*24*time.Hour)), l.history, forgetSteps)
 	l.refitEvery = up(c.RefitEvery)
 	l.memory = min(max(up(models.Duration(24*time.Hour)), 10*24), 2880)
 	for _, l.stride = range []int{1, 7, 11, 13} {
-		if l.stride*numResiduals >= l.memory {
+		if l.stride*histFull >= l.memory {
 			break
 		}
 	}
@@ -193,21 +207,41 @@ func (c Config) newLayout(step time.Duration) (layout, error) {
 	return l, nil
 }
 
-// setLeads chooses the horizons that are scored: dense near, sparse far, the last one included.
+// setLeads chooses the horizons that are scored: dense near, sparse far. The last one is a prime, for at a multiple of a
+// timer's interval every forecast that repeats something looks perfect.
 func (l *layout) setLeads() {
-	for lead := 1; lead < l.horizon && (lead < 3 || lead*4/3 < l.horizon); lead = max(lead+1, lead*5/3) {
+	last := l.horizon
+	for last > 3 && !prime(last) {
+		last--
+	}
+	for lead := 1; lead < last && (lead < 3 || lead*4/3 < last); lead = max(lead+1, lead*5/3) {
 		l.leads = append(l.leads, lead)
 	}
-	l.leads = append(l.leads, l.horizon)
+	l.leads = append(l.leads, last)
+	l.pathAt = []int{0}
+	for k, lead := range l.leads {
+		l.pathAt = append(l.pathAt, l.pathAt[k]+lead)
+	}
 	k := 0
 	for h := range l.horizon {
-		for k+1 < len(l.leads)-1 && l.leads[k+1] < h+1 {
+		for k+1 < len(l.leads) && l.leads[k] < h+1 {
 			k++
 		}
-		b := blendWeight{k: k}
-		if k+1 < len(l.leads) {
-			b.w = float64(h+1-l.leads[k]) / float64(l.leads[k+1]-l.leads[k])
+		b := blendWeight{group: k, k: k}
+		if k > 0 && h+1 < l.leads[k] {
+			b.k = k - 1
+			b.w = float64(h+1-l.leads[k-1]) / float64(l.leads[k]-l.leads[k-1])
 		}
 		l.blend = append(l.blend, b)
 	}
+}
+
+// prime reports whether n has no divisors but 1 and itself.
+func prime(n int) bool {
+	for d := 2; d*d <= n; d++ {
+		if n%d == 0 {
+			return false
+		}
+	}
+	return n > 1
 }

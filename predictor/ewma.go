@@ -46,6 +46,9 @@ func (e *EWMA) Update(y float64) {
 	e.level += max(e.alpha, 1/float64(e.n)) * (y - e.level)
 }
 
+// flat implements flatForecaster.
+func (e *EWMA) flat() (float64, bool) { return e.level, e.n > 0 }
+
 // Forecast implements Forecaster; it needs one value.
 func (e *EWMA) Forecast(dst []float64) error {
 	if e.n == 0 {

@@ -14,60 +14,68 @@ const modelIdle = "all_zero"
 // models.ErrInsufficientHistory until MinHistory was seen. A forecast that must not be acted on, because there is still
 // little to judge it by or because it is no better than repeating the past, says so in Unfit.
 func (p *Predictor) Forecast(id models.TargetID, sig models.Signal, start time.Time) (models.Forecast, error) {
-	if p.observed < p.minSteps {
+	s := p.shared
+	if p.observed < s.minSteps {
 		return models.Forecast{}, fmt.Errorf("forecast of %q: %d values of %s seen, %d needed; wait or lower min_history: %w",
-			id, p.observed, p.step, p.minSteps, models.ErrInsufficientHistory)
+			id, p.observed, s.step, s.minSteps, models.ErrInsufficientHistory)
 	}
-	spec := models.ForecastSpec{Target: id, Signal: sig, Start: start, Step: p.step, Levels: p.levels, Model: modelIdle}
-	cells := make([]float64, (len(p.levels)+1)*p.horizon)
-	spec.Mean = cells[:p.horizon:p.horizon]
-	spec.Values = make([][]float64, len(p.levels))
+	spec := models.ForecastSpec{Target: id, Signal: sig, Start: start, Step: s.step, Levels: s.levels, Model: modelIdle}
+	cells := make([]float64, (len(s.levels)+1)*s.horizon)
+	spec.Mean = cells[:s.horizon:s.horizon]
+	spec.Values = make([][]float64, len(s.levels))
 	for i := range spec.Values {
-		spec.Values[i] = cells[(i+1)*p.horizon : (i+2)*p.horizon : (i+2)*p.horizon]
+		spec.Values[i] = cells[(i+1)*s.horizon : (i+2)*s.horizon : (i+2)*s.horizon]
 	}
-	if !p.awake {
+	if p.awake == nil {
 		spec.Skill = models.Skill{Windows: p.observed}
 		spec.Unfit = verdict(spec.Skill)
 		return models.NewForecast(spec)
 	}
-	leader, ok := p.mix(spec.Mean)
+	r := s.enter()
+	defer s.leave(r)
+	p.weigh(r)
+	leader, ok := p.mix(r, spec.Mean)
 	if !ok {
 		return models.Forecast{}, fmt.Errorf("forecast of %q: none of %v is ready after %d steps; add persistence or wait: %w",
-			id, p.cfg.Models, p.steps, models.ErrInsufficientHistory)
+			id, s.cfg.Models, p.steps, models.ErrInsufficientHistory)
 	}
-	spec.Model = p.members[leader].name
-	p.fillQuantiles(spec.Mean, spec.Values)
-	spec.Skill = p.base.skill()
+	spec.Model = s.specs[leader].name
+	p.fillQuantiles(r, spec.Mean, spec.Values)
+	spec.Skill = p.awake.base.skill()
 	spec.Unfit = verdict(spec.Skill)
 	return models.NewForecast(spec)
 }
 
+// weigh asks the members and weighs them at every lead.
+func (p *Predictor) weigh(r *room) {
+	p.ask(r)
+	n := p.shared.members
+	for k := range p.shared.leads {
+		p.awake.score.weigh(p.shared, k, r.ready, r.weights[k*n:(k+1)*n])
+	}
+}
+
 // mix writes the weighted forecasts of the members and returns the member with most weight at the middle lead; ok is false if
 // no member is ready.
-func (p *Predictor) mix(dst []float64) (leader int, ok bool) {
-	s := &p.score
-	for m, row := range p.now {
-		if !p.ready[m] {
+func (p *Predictor) mix(r *room, dst []float64) (leader int, ok bool) {
+	n := p.shared.members
+	for m, row := range r.now {
+		if !r.ready[m] {
 			continue
 		}
 		for h := range dst {
-			b := &p.blend[h]
-			w := s.weights[b.k*s.members+m]
-			if b.w > 0 {
-				w += b.w * (s.weights[(b.k+1)*s.members+m] - w)
-			}
-			if w > 0 {
+			if w := r.weights[p.shared.blend[h].group*n+m]; w > 0 {
 				dst[h] += w * bounded(row[h])
 			}
 		}
 	}
-	top := p.peaks.top()
+	top := p.awake.peaks.top()
 	for h := range dst {
 		dst[h] = min(dst[h], top)
 	}
 	most := 0.0
-	k := len(p.leads) / 2
-	for m, w := range s.weights[k*s.members : (k+1)*s.members] {
+	k := len(p.shared.leads) / 2
+	for m, w := range r.weights[k*n : (k+1)*n] {
 		if w > most {
 			leader, most = m, w
 		}
@@ -76,25 +84,21 @@ func (p *Predictor) mix(dst []float64) (leader int, ok bool) {
 }
 
 // fillQuantiles adds the residual quantiles to the mix.
-func (p *Predictor) fillQuantiles(mean []float64, values [][]float64) {
-	n := len(p.levels)
-	for k := range p.leads {
-		p.quant.offsets(k, p.offsets[k*n:(k+1)*n])
+func (p *Predictor) fillQuantiles(r *room, mean []float64, values [][]float64) {
+	n := len(p.shared.levels)
+	for k := range p.shared.leads {
+		p.awake.quant.offsets(k, r.offsets[k*n:(k+1)*n])
 	}
-	top := p.peaks.top()
+	top := p.awake.peaks.top()
 	for h, mid := range mean {
-		b := p.blend[h]
-		near := p.offsets[b.k*n : (b.k+1)*n]
+		b := p.shared.blend[h]
+		near := r.offsets[b.k*n : (b.k+1)*n]
 		far := near
 		if b.w > 0 {
-			far = p.offsets[(b.k+1)*n : (b.k+2)*n]
+			far = r.offsets[(b.k+1)*n : (b.k+2)*n]
 		}
 		for i := range near {
-			v := mid + near[i] + b.w*(far[i]-near[i])
-			if v > top {
-				v = top
-			}
-			values[i][h] = v
+			values[i][h] = min(mid+near[i]+b.w*(far[i]-near[i]), top)
 		}
 	}
 }

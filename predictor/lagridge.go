@@ -320,11 +320,7 @@ func (r *LagRidge) UnmarshalBinary(data []byte) error {
 	fresh.lo, fresh.hi = in.rawFloat(), in.rawFloat()
 	in.floats(fresh.sums, math.MaxFloat64)
 	in.floats(fresh.cross, math.MaxFloat64)
-	keep, season := fresh.tape.keep, fresh.tape.season
-	fresh.tape.read(in)
-	if in.err == nil && (fresh.tape.keep != keep || fresh.tape.season != season) {
-		in.fail("its history does not fit its lags")
-	}
+	fresh.tape.readInto(in)
 	if in.err == nil && len(fresh.tape.values) > 0 && !(math.Abs(fresh.lo) <= MaxValue && math.Abs(fresh.hi) <= MaxValue) {
 		in.fail("bounds %v and %v are not usable", fresh.lo, fresh.hi)
 	}

@@ -1,6 +1,7 @@
 package predictor
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -20,7 +21,17 @@ const (
 type Median struct {
 	window int
 	recent history
-	sorted []float32
+	// sorted are the places of recent in order of their values.
+	sorted []uint16
+	// ring, if not nil, is the pool's history, which then replaces the two.
+	ring *logRing
+}
+
+// share makes the model read the pool's history instead of keeping values of its own.
+func (m *Median) share(h past) {
+	if ring, ok := h.(*logRing); ok && m.window <= maxRingMedian {
+		m.ring = ring
+	}
 }
 
 // NewMedian makes the model with a window in steps, in [1, 4096].
@@ -34,23 +45,49 @@ func NewMedian(window int) (*Median, error) {
 // Update implements Forecaster; it moves at most window values, which is a constant.
 func (m *Median) Update(y float64) {
 	y = usable(y)
-	if math.IsNaN(y) {
+	if math.IsNaN(y) || m.ring != nil {
 		return
 	}
-	if m.recent.len() == m.window {
-		m.sorted = sortedRemove(m.sorted, float32(m.recent.at(m.window)))
+	at := m.recent.len() // where the value goes
+	if at == m.window {
+		at = m.recent.next
+		i := slices.Index(m.sorted, uint16(at)) //nolint:gosec // below maxMedian
+		m.sorted = slices.Delete(m.sorted, i, i+1)
 	}
 	m.recent.push(y)
-	m.sorted = sortedInsert(m.sorted, float32(y))
+	m.insert(at)
+}
+
+// insert puts a place of recent where its value belongs.
+func (m *Median) insert(at int) {
+	v := m.recent.values[at]
+	i, _ := slices.BinarySearchFunc(m.sorted, v, func(place uint16, v float32) int { return cmp.Compare(m.recent.values[place], v) })
+	if n := len(m.sorted); n == cap(m.sorted) { // never more room than the window needs
+		grown := make([]uint16, n, min(m.window, n+n/2+8))
+		copy(grown, m.sorted)
+		m.sorted = grown
+	}
+	m.sorted = slices.Insert(m.sorted, i, uint16(at)) //nolint:gosec // below maxMedian
+}
+
+// flat implements flatForecaster.
+func (m *Median) flat() (float64, bool) {
+	if m.ring != nil {
+		return m.ring.median(m.window)
+	}
+	n := len(m.sorted)
+	if n == 0 {
+		return 0, false
+	}
+	return (float64(m.recent.values[m.sorted[(n-1)/2]]) + float64(m.recent.values[m.sorted[n/2]])) / 2, true
 }
 
 // Forecast implements Forecaster; it needs one value.
 func (m *Median) Forecast(dst []float64) error {
-	n := len(m.sorted)
-	if n == 0 {
+	v, ok := m.flat()
+	if !ok {
 		return errWarming
 	}
-	v := (float64(m.sorted[(n-1)/2]) + float64(m.sorted[n/2])) / 2
 	for h := range dst {
 		dst[h] = v
 	}
@@ -75,6 +112,10 @@ func (m *Median) UnmarshalBinary(data []byte) error {
 	fresh := Median{window: r.int(1, maxMedian)}
 	fresh.recent = newHistory(fresh.window)
 	fresh.recent.read(r)
+	fresh.ring = m.ring
+	if m.ring != nil && (fresh.recent.len() > 0 || fresh.window != m.window) {
+		r.fail("the history is shared in one and not in the other")
+	}
 	for _, v := range fresh.recent.values {
 		if v != v {
 			r.fail("a value is missing")
@@ -83,20 +124,9 @@ func (m *Median) UnmarshalBinary(data []byte) error {
 	if err := r.done(); err != nil {
 		return err
 	}
-	fresh.sorted = slices.Clone(fresh.recent.values)
-	slices.Sort(fresh.sorted)
+	for at := range fresh.recent.values {
+		fresh.insert(at)
+	}
 	*m = fresh
 	return nil
-}
-
-// sortedInsert inserts v into the sorted slice.
-func sortedInsert(s []float32, v float32) []float32 {
-	i, _ := slices.BinarySearch(s, v)
-	return slices.Insert(s, i, v)
-}
-
-// sortedRemove removes one v from the sorted slice, which holds it.
-func sortedRemove(s []float32, v float32) []float32 {
-	i, _ := slices.BinarySearch(s, v)
-	return slices.Delete(s, i, min(i+1, len(s)))
 }

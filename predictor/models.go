@@ -2,6 +2,7 @@ package predictor
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"pilotlight/models"
@@ -13,10 +14,10 @@ type Setting struct {
 	Step time.Duration
 	// Period is the season's length in steps for a seasonal model, else 0.
 	Period int
+	// Periods are the lengths of all seasons in steps, for models that take several at once; empty if they are not known.
+	Periods []int
 	// Scale is the configured scale.
 	Scale Scale
-	// Periods are all the series' periods in steps, for models that implement MultiSeason; empty if they are not known.
-	Periods []int
 }
 
 // Model is a kind of forecaster that the pool can use.
@@ -41,11 +42,12 @@ type Fitter interface {
 
 // Models lists all models. To add one, write its file and add its line here: the conformance suite then runs on it.
 func Models() []Model {
-	return append([]Model{
+	all := []Model{
 		{"holt_winters", "level and season with autocorrelated errors; good on regular load", true, 0, newPoolHoltWinters},
 		{"holt_winters_smooth", "the same with a season in coarse bins; good on noisy counts with a daily course", true, 2 * poolSmoothBins, newPoolSmooth},
 		{"holt_winters_damped", "level, damped trend and season; good on smooth growth", true, 0, newPoolDamped},
 		{"holt_winters_multiplicative", "level times season; good on smooth load that never falls to zero", true, 0, newPoolMultiplicative},
+		{"holt_winters_multi", "level, all seasons at once and autocorrelated errors, in a kilobyte; needs no fit", false, 0, newPoolMulti},
 		{"seasonal_naive", "repeats the last period; good on timers", true, 0, newPoolSeasonalNaive},
 		{"persistence", "repeats the last value", false, 0, func(Setting) (Forecaster, error) { return NewPersistence(), nil }},
 		{"mean_fast", "mean of the last few steps; good on bursts", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.4) }},
@@ -53,6 +55,13 @@ func Models() []Model {
 		{"mean_slow", "mean of the last hundred steps", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.02) }},
 		{"median_15", "median of the last 15 steps; good on sparse load", false, 0, func(Setting) (Forecaster, error) { return NewMedian(15) }},
 		{"median_60", "median of the last 60 steps; good on sparse load", false, 0, func(Setting) (Forecaster, error) { return NewMedian(60) }},
+	}
+	return slices.Concat(all, operationalModels(), sparseModels(), seasonalModels())
+}
+
+// operationalModels are those for series by the minute with more noise than season.
+func operationalModels() []Model {
+	return []Model{
 		{"mean_70", "mean of the last steps, the latest counting 0.7", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.7) }},
 		{"mean_30", "mean of the last steps, the latest counting 0.3", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.3) }},
 		{"mean_03", "mean of the last steps, the latest counting 0.03", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.03) }},
@@ -71,7 +80,21 @@ func Models() []Model {
 		{"ridge", "direct ridge regression on lags and the season", true, 0, func(s Setting) (Forecaster, error) { return NewDirectRidge(s.Period, ScaleRaw) }},
 		{"ridge_log", "direct ridge regression on lags and the season of the logarithm", true, 0, func(s Setting) (Forecaster, error) { return NewDirectRidge(s.Period, ScaleLog1p) }},
 		{"ridge_lags", "direct ridge regression on lags", false, 0, func(Setting) (Forecaster, error) { return NewDirectRidge(0, ScaleRaw) }},
-	}, seasonalModels()...)
+	}
+}
+
+// sparseModels are those for rarely invoked functions.
+func sparseModels() []Model {
+	return []Model{
+		{"tsb", "probability of an arrival times its size; good on sparse load that may end", false, 0, func(Setting) (Forecaster, error) { return NewTSB(0.05) }},
+		{"croston", "size of an arrival over the gap between them; the yardstick on sparse load", false, 0, func(Setting) (Forecaster, error) { return NewCroston(false), nil }},
+		{"croston_sba", "the same without its bias", false, 0, func(Setting) (Forecaster, error) { return NewCroston(true), nil }},
+		{"adida", "mean of buckets as long as the mean gap; good on sparse load without pattern", false, 0, func(Setting) (Forecaster, error) { return NewADIDA(), nil }},
+		{"imapa", "the same for buckets of all lengths up to it", false, 0, func(Setting) (Forecaster, error) { return NewIMAPA(), nil }},
+		{"hazard", "arrivals from the time since the last one; good on bursts and regular gaps", false, 0, func(Setting) (Forecaster, error) { return NewHazard(), nil }},
+		{"timer", "arrivals by the clock; good on scheduled functions", false, 0, func(s Setting) (Forecaster, error) { return NewTimer(s.Step), nil }},
+		{"arrivals", "hazard, timer and recent rates, weighed by how well they did; good on all sparse load", false, 0, func(s Setting) (Forecaster, error) { return NewArrivals(s.Step), nil }},
+	}
 }
 
 // The Holt-Winters models of the pool bound the work of a fit: it must stay within milliseconds at periods of a week of
@@ -79,6 +102,7 @@ func Models() []Model {
 const (
 	poolStates      = 1440 // seasonal states at most
 	poolSmoothBins  = 96   // bins of the smooth variant: 15 minutes of a day
+	poolShortSeason = 96   // steps below which a season is short
 	poolEvaluations = 30
 	poolLossWindow  = 2048
 	poolPeriods     = 4    // periods of history that a fit uses
@@ -97,6 +121,20 @@ func newPoolHoltWinters(s Setting) (Forecaster, error) {
 	o := poolOptions(s)
 	o.AR = true
 	return NewHoltWinters(o)
+}
+
+// newPoolMulti leaves seasons that are over within a few steps to the models that repeat, if there are longer ones.
+func newPoolMulti(s Setting) (Forecaster, error) {
+	var long []int
+	for _, period := range s.Periods {
+		if period >= poolShortSeason {
+			long = append(long, period)
+		}
+	}
+	if len(long) == 0 {
+		long = s.Periods
+	}
+	return NewHoltWintersMulti(long, s.Scale, DefaultMultiParams())
 }
 
 func newPoolSmooth(s Setting) (Forecaster, error) {

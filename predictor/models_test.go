@@ -27,7 +27,7 @@ func TestModels(t *testing.T) {
 			t.Run(m.Name+"/"+scale.String(), func(t *testing.T) {
 				t.Parallel()
 				predictortest.Run(t, predictortest.Case{
-					Warm: max(1, 4*setting.Period),
+					Warm: max(1, 6*setting.Period),
 					New: func(t *testing.T) predictor.Forecaster {
 						t.Helper()
 						f, err := m.New(setting)

@@ -17,9 +17,11 @@ type Forecaster interface {
 	encoding.BinaryUnmarshaler
 }
 
-// QuantileForecaster is implemented by forecasters that know quantiles by themselves, without a look at their past errors.
+// QuantileForecaster is implemented by forecasters that know the distribution of what they forecast, such as of counts that
+// are mostly zero, where adding errors to a point forecast would be wrong.
 type QuantileForecaster interface {
-	// ForecastQuantiles writes the quantile of levels[l], increasing in (0, 1), h+1 steps ahead into dst[l][h]. The errors are
-	// those of Forecaster.Forecast.
+	// ForecastQuantiles writes the quantile levels[i] of the value h+1 steps ahead into dst[i][h]. The levels lie in (0, 1)
+	// and increase, dst has a row for each and all rows have the same length; the quantiles do not decrease with the level.
+	// Errors are those of Forecaster.Forecast.
 	ForecastQuantiles(levels []float64, dst [][]float64) error
 }

@@ -1,21 +1,17 @@
 package predictor
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 const (
-	numResiduals   = 256 // residuals kept per lead
-	minResiduals   = 20  // residuals a lead needs before its quantiles count
-	spreadRate     = 0.15
-	spreadSlow     = 0.005
-	spreadShare    = 0.1 // the spread is never below this share of its slow mean
-	pinballFloor   = 1.0 / 64
-	numVariants    = 2
-	variantPlain   = 0
-	variantScaled  = 1
-	residualBounds = 1e35
+	minResiduals = 20 // residuals a lead needs before its quantiles count
+	spreadRate   = 0.15
+	spreadSlow   = 0.005
+	spreadShare  = 0.1 // the spread is never below this share of its slow mean
+	pinballFloor = 1.0 / 64
+
+	variantPlain  = 0
+	variantScaled = 1
+	numVariants   = 2
 )
 
 // spread is the recent size of the one-step errors of the mix: a fast mean, kept above a share of a slow one.
@@ -34,83 +30,54 @@ func (s *spread) add(e float64) {
 func (s *spread) value() float64 { return max(s.fast, spreadShare*s.slow) }
 
 // quantiler turns the errors of the mix into quantiles: empirical quantiles of the residuals at each lead, once as they are
-// and once in units of the spread at their origin, weighed by their pinball losses.
+// and once in units of the spread at their origin, weighed by their pinball losses. Residuals are kept as histograms.
 type quantiler struct {
 	l      *layout
 	spread spread
 	count  int // values scored, for the stride
-	leads  []residuals
-}
-
-// residuals are the recent errors of the mix at one lead.
-type residuals struct {
-	variants [numVariants]residualWindow
-	// pinball is the recent mean loss of each variant.
-	pinball [numVariants]float64
-	n       int
-}
-
-// residualWindow is a rolling window in time order and in order of size, with its quantiles at the levels.
-type residualWindow struct {
-	recent    history
-	sorted    []float32
-	quantiles []float64
+	// unit is the exponent of the unit of the plain residuals: it follows the greatest value of the series.
+	unit int
+	// counts are the histograms, of lead k and variant v at number k*numVariants+v.
+	counts []uint8
+	// pinball is the recent mean loss of each histogram, seen how many residuals a lead has had.
+	pinball []float32
+	seen    []uint16
 }
 
 func newQuantiler(l *layout) quantiler {
-	q := quantiler{l: l, leads: make([]residuals, len(l.leads))}
-	for k := range q.leads {
-		for v := range q.leads[k].variants {
-			w := &q.leads[k].variants[v]
-			w.recent = newHistory(numResiduals)
-			w.quantiles = make([]float64, len(l.levels))
-		}
-	}
-	return q
-}
-
-// add puts a residual into the window and renews the quantiles.
-func (w *residualWindow) add(r float64, levels []float64) {
-	r = max(-residualBounds, min(r, residualBounds)) + 0
-	if w.recent.len() == w.recent.cap {
-		w.sorted = sortedRemove(w.sorted, float32(w.recent.at(w.recent.cap)))
-	}
-	w.recent.push(r)
-	w.sorted = sortedInsert(w.sorted, float32(r))
-	w.renew(levels)
-}
-
-// renew computes the quantiles: order statistic (n+1)q, between neighbours by interpolation.
-func (w *residualWindow) renew(levels []float64) {
-	n := len(w.sorted)
-	if n == 0 {
-		return
-	}
-	for i, q := range levels {
-		at := max(0, min(q*float64(n+1)-1, float64(n-1)))
-		lo := int(at)
-		hi := min(lo+1, n-1)
-		frac := at - float64(lo)
-		w.quantiles[i] = float64(w.sorted[lo])*(1-frac) + float64(w.sorted[hi])*frac
+	return quantiler{
+		l: l, unit: unitNone, counts: make([]uint8, len(l.leads)*numVariants*histBins),
+		pinball: make([]float32, len(l.leads)*numVariants), seen: make([]uint16, len(l.leads)),
 	}
 }
 
-// score takes the value of the step that is now known, before the scorer does.
-func (q *quantiler) score(y float64, s *scorer) {
-	for k := range q.leads {
-		row := s.pending[k].due()
-		if row == nil {
+// hist returns the histogram of a lead and variant.
+func (q *quantiler) hist(k, v int) histogram {
+	at := (k*numVariants + v) * histBins
+	return q.counts[at : at+histBins]
+}
+
+// units returns the unit of each variant for a forecast with that spread.
+func (q *quantiler) units(spread float64) [numVariants]float64 {
+	return [numVariants]float64{variantPlain: math.Ldexp(1, q.unit), variantScaled: max(spread, tinyError)}
+}
+
+// score takes the value of the step that is now known, before the scorer does; top is the greatest value a forecast may have.
+func (q *quantiler) score(y float64, s *scorer, top float64) {
+	q.fitUnit(max(top, y))
+	for k := range q.l.leads {
+		flat := s.flatDue(k)
+		if flat == nil {
 			break
 		}
-		mix, spread := float64(row[s.members+colMix]), float64(row[s.members+colSpread])
-		r := y - mix
+		mix, spread := float64(s.pathDue(k)[0]), float64(flat[colSpread])
 		if k == 0 {
-			q.spread.add(r)
+			q.spread.add(y - mix)
 		}
-		if (q.count+k)%q.l.stride != 0 && q.leads[k].n >= minResiduals {
+		if (q.count+k)%q.l.stride != 0 && q.seen[k] >= minResiduals {
 			continue
 		}
-		q.leads[k].add(y, mix, spread, q.l.levels)
+		q.add(k, y, mix, spread)
 	}
 	q.count++
 	if q.count == q.l.stride {
@@ -118,25 +85,43 @@ func (q *quantiler) score(y float64, s *scorer) {
 	}
 }
 
-// add scores what the quantiles would have said and then takes the residual in.
-func (r *residuals) add(y, mix, spread float64, levels []float64) {
-	scale := max(spread, tinyError)
-	if r.n >= minResiduals {
-		for v := range r.variants {
-			unit := 1.0
-			if v == variantScaled {
-				unit = scale
-			}
-			loss := 0.0
-			for i, q := range r.variants[v].quantiles {
-				loss += pinball(y, max(0, mix+unit*q), levels[i])
-			}
-			r.pinball[v] += (loss - r.pinball[v]) * max(pinballFloor, 1/float64(r.n-minResiduals+1))
+// fitUnit moves the plain histograms when the greatest value has changed by much.
+func (q *quantiler) fitUnit(top float64) {
+	if top <= 0 {
+		return
+	}
+	_, e := math.Frexp(top)
+	if d := e - q.unit; q.unit != unitNone && d <= 0 && d > -4 {
+		return
+	}
+	if q.unit != unitNone {
+		for k := range q.l.leads {
+			q.hist(k, variantPlain).shift((q.unit - e) * perOctave)
 		}
 	}
-	r.n = min(r.n+1, math.MaxInt32)
-	r.variants[variantPlain].add(y-mix, levels)
-	r.variants[variantScaled].add((y-mix)/scale, levels)
+	q.unit = e
+}
+
+// add scores what the quantiles would have said and then takes the residual in.
+func (q *quantiler) add(k int, y, mix, spread float64) {
+	units := q.units(spread)
+	for v, unit := range units {
+		h := q.hist(k, v)
+		if q.seen[k] >= minResiduals {
+			var room [maxLevels]float64
+			h.quantiles(v, q.l.levels, room[:])
+			loss := 0.0
+			for i, level := range q.l.levels {
+				loss += pinball(y, max(0, mix+unit*room[i]), level)
+			}
+			p := &q.pinball[k*numVariants+v]
+			*p += (float32(min(loss, errorGuard)) - *p) * float32(max(pinballFloor, 1/float64(q.seen[k]-minResiduals+1)))
+		}
+		h.add(v, (y-mix)/unit)
+	}
+	if q.seen[k] < math.MaxUint16 {
+		q.seen[k]++
+	}
 }
 
 // pinball is the quantile loss of forecast f at the level.
@@ -149,19 +134,13 @@ func pinball(y, f, level float64) float64 {
 
 // offsets writes for each level what must be added to the mix at lead k, given the present spread.
 func (q *quantiler) offsets(k int, dst []float64) {
-	r := &q.leads[k]
-	scale := max(q.spread.value(), tinyError)
-	ratio := (r.pinball[variantScaled] + tinyError) / (r.pinball[variantPlain] + tinyError)
+	units := q.units(q.spread.value())
+	ratio := (float64(q.pinball[k*numVariants+variantScaled]) + tinyError) / (float64(q.pinball[k*numVariants+variantPlain]) + tinyError)
 	w := 1 / (1 + sharpen(ratio))
+	var plain, scaled [maxLevels]float64
+	q.hist(k, variantPlain).quantiles(variantPlain, q.l.levels, plain[:])
+	q.hist(k, variantScaled).quantiles(variantScaled, q.l.levels, scaled[:])
 	for i := range dst {
-		dst[i] = (1-w)*r.variants[variantPlain].quantiles[i] + w*scale*r.variants[variantScaled].quantiles[i]
+		dst[i] = (1-w)*units[variantPlain]*plain[i] + w*units[variantScaled]*scaled[i]
 	}
-}
-
-// restore rebuilds what follows from the residuals.
-func (w *residualWindow) restore(levels []float64) {
-	w.sorted = slices.Clone(w.recent.values)
-	slices.Sort(w.sorted)
-	w.quantiles = make([]float64, len(levels))
-	w.renew(levels)
 }

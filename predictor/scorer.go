@@ -1,196 +1,194 @@
 package predictor
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // The mix: the weight of a member at a lead falls with this power of its recent error, so that few good members share it.
 const (
-	mixPower    = 16   // as repeated squaring in sharpen
-	mixFloor    = 1e-4 // weights below this share are dropped
-	minScores   = 20   // errors that a member needs before it competes with members that have them
-	youngScores = 100  // errors below which all weights are renewed every step
-	tinyError   = 1e-9 // keeps weights finite where errors are zero
-	errorGuard  = 1e29 // bounds an error before it is averaged
+	mixPower   = 16   // as repeated squaring in sharpen
+	mixFloor   = 1e-4 // weights below this share are dropped
+	minScores  = 20   // errors that a member needs before it competes with members that have them
+	tinyError  = 1e-9 // keeps weights finite where errors are zero
+	errorGuard = 1e29 // bounds an error before it is averaged
 )
 
-// scorer keeps the forecasts of the members at the leads until their time has come, their mean absolute errors, and the
-// weights that follow from them.
+// scorer keeps the forecasts of the members until their time has come, and their mean absolute errors at the leads.
 type scorer struct {
-	l       *layout
-	members int
-	// errs[k*members+m] is the mean absolute error of member m at lead k, counts how many it averages.
-	errs   []float64
-	counts []int
-	// weights[k*members+m] mix the members at lead k; they sum to 1, or are all 0 if no member is ready.
-	weights []float64
-	// pending[k] is a ring of leads[k] rows, one for each origin whose time has not come.
-	pending []ring
-	row     []float32
-	// ready are the members that were ready at the last origin, turn is the lead that gets new weights at the next.
-	ready []bool
-	turn  int
+	l *layout
+	// errs[k*members+m] is the mean absolute error of member m at lead k; clock members use k = 0. counts[m] is how many errors
+	// that of the first lead averages; those of the others are behind by their lead.
+	errs   []float32
+	counts []uint16
+	// flat is a ring of rows, one for each of the latest origins: the columns below, then the flat members.
+	flat []float32
+	// path has one ring for each lead, of as many rows as it is steps long: the mix, then the path members.
+	path []float32
+	// clock are the forecasts of the clock members for the next step.
+	clock []float32
+	// origins is how many rows were ever pushed; the rows of origin i are number i modulo the size of their ring.
+	origins int
 }
 
-// ring holds rows of numbers for the last origins.
-type ring struct {
-	rows  []float32
-	width int
-	n, at int // rows there, and the oldest one, which the next one replaces
-	size  int
-}
-
-// The columns of a pending row after the members.
+// The columns of a flat row before the members.
 const (
-	colMix    = iota // the mix
-	colSpread        // the spread at the origin
-	extraCols
+	colSpread = iota // the spread at the origin
+	colLast          // the last known value at the origin
+	flatCols
 )
 
-func newScorer(l *layout, members int) scorer {
-	s := scorer{l: l, members: members}
-	n := len(l.leads) * members
-	s.errs, s.counts, s.weights = make([]float64, n), make([]int, n), make([]float64, n)
-	s.row = make([]float32, members+extraCols)
-	s.ready = make([]bool, members)
-	for _, lead := range l.leads {
-		w := members + extraCols
-		s.pending = append(s.pending, ring{rows: make([]float32, lead*w), width: w, size: lead})
+// newScorer makes a scorer; all its single-precision numbers lie in one block.
+func newScorer(l *layout) scorer {
+	n := len(l.leads) * l.members
+	flat, path := l.farthest()*l.flatWidth(), l.pathAt[len(l.leads)]*l.pathWidth()
+	block := make([]float32, n+flat+path+l.width[kindClock])
+	take := func(n int) []float32 {
+		head := block[:n:n]
+		block = block[n:]
+		return head
 	}
-	return s
+	return scorer{
+		l: l, errs: take(n), flat: take(flat), path: take(path), clock: take(l.width[kindClock]), counts: make([]uint16, l.members),
+	}
 }
 
-// due returns the row that was forecast for the step that is now known, or nil.
-func (r *ring) due() []float32 {
-	if r.n < r.size {
+// flatDue returns the flat row of the origin lead k lies back, or nil if there was none.
+func (s *scorer) flatDue(k int) []float32 {
+	lead := s.l.leads[k]
+	if s.origins < lead {
 		return nil
 	}
-	return r.rows[r.at*r.width : (r.at+1)*r.width]
+	w := s.l.flatWidth()
+	at := (s.origins - lead) % s.l.farthest() * w
+	return s.flat[at : at+w]
 }
 
-// push puts the row of a new origin in the place of the oldest.
-func (r *ring) push(row []float32) {
-	at := r.at
-	if r.n < r.size {
-		at = r.n
-		r.n++
-	} else if r.at++; r.at == r.size {
-		r.at = 0
-	}
-	copy(r.rows[at*r.width:], row)
+// pathDue returns what lead k forecast for the step that is now known; it is there when flatDue is.
+func (s *scorer) pathDue(k int) []float32 {
+	w := s.l.pathWidth()
+	at := (s.l.pathAt[k] + s.origins%s.l.leads[k]) * w
+	return s.path[at : at+w]
 }
 
 // score updates the errors of the members by the value of the step that is now known.
-func (s *scorer) score(y float64) {
-	memory := s.l.memory
-	floor := 1 / float64(memory)
-	for k := range s.pending {
-		row := s.pending[k].due()
-		if row == nil {
+func (s *scorer) score(sh *Shared, y float64) {
+	for k := range s.l.leads {
+		flat := s.flatDue(k)
+		if flat == nil {
 			break // longer leads have no row either
 		}
-		errs := s.errs[k*s.members : (k+1)*s.members]
-		counts := s.counts[k*s.members : (k+1)*s.members]
-		for m, f := range row[:s.members] {
-			e := math.Abs(y - float64(f))
-			if e != e { // the member was not ready
-				continue
+		path := s.pathDue(k)
+		for m := range sh.specs {
+			spec := &sh.specs[m]
+			var f float32
+			switch spec.kind {
+			case kindPath:
+				f = path[1+spec.column]
+			case kindFlat:
+				f = flat[flatCols+spec.column]
+			case kindClock, numKinds:
+				if k > 0 {
+					continue
+				}
+				f = s.clock[spec.column]
 			}
-			rate := floor
-			if counts[m] < memory {
-				counts[m]++
-				rate = 1 / float64(counts[m])
-			}
-			errs[m] += (min(e, errorGuard) - errs[m]) * rate
+			s.add(k, m, math.Abs(y-float64(f)))
 		}
 	}
 }
 
-// predict mixes the members and leaves the forecasts of every lead to be scored. The weights change slowly, so one lead in turn
-// gets new ones at each step; all do while errors are few and when another set of members is ready.
-func (s *scorer) predict(now [][]float64, ready []bool, spread float64) {
-	all := s.young() || s.changed(ready)
+// add takes an error of member m at lead k into the mean, unless the member was not ready.
+func (s *scorer) add(k, m int, e float64) {
+	if e != e {
+		return
+	}
+	if k == 0 && int(s.counts[m]) < s.l.memory {
+		s.counts[m]++
+	}
+	mean := &s.errs[k*s.l.members+m]
+	*mean += (float32(min(e, errorGuard)) - *mean) / float32(s.count(k, m))
+}
+
+// count returns how many errors count in the mean of member m at lead k, at least 1.
+func (s *scorer) count(k, m int) int { return max(1, int(s.counts[m])-(s.l.leads[k]-1)) }
+
+// predict mixes the members and leaves the forecasts of every lead to be scored.
+func (s *scorer) predict(sh *Shared, r *room, spread, last float64) {
+	w := s.l.flatWidth()
+	at := s.origins % s.l.farthest() * w
+	flat := s.flat[at : at+w]
+	flat[colSpread], flat[colLast] = float32(spread), float32(last)
 	for k, lead := range s.l.leads {
-		if all || k == s.turn {
-			s.weigh(k, ready)
-		}
-		weights := s.weights[k*s.members : (k+1)*s.members]
+		weights := r.weights[k*s.l.members : (k+1)*s.l.members]
+		s.weigh(sh, k, r.ready, weights)
+		path := s.pathDue(k)
 		mix := 0.0
-		for m := range now {
+		for m := range sh.specs {
 			f := math.NaN()
-			if ready[m] {
-				f = bounded(now[m][lead-1])
+			if r.ready[m] {
+				f = bounded(r.now[m][lead-1])
 				mix += weights[m] * f
 			}
-			s.row[m] = float32(f)
+			spec := &sh.specs[m]
+			switch {
+			case spec.kind == kindPath:
+				path[1+spec.column] = float32(f)
+			case k > 0:
+			case spec.kind == kindFlat:
+				flat[flatCols+spec.column] = float32(f)
+			default:
+				s.clock[spec.column] = float32(f)
+			}
 		}
-		s.row[s.members+colMix] = float32(mix)
-		s.row[s.members+colSpread] = float32(spread)
-		s.pending[k].push(s.row)
+		path[0] = float32(mix)
 	}
-	if s.turn++; s.turn == len(s.l.leads) {
-		s.turn = 0
-	}
+	s.origins++
 }
 
-// young reports whether the first lead has few errors yet.
-func (s *scorer) young() bool {
-	most := 0
-	for _, n := range s.counts[:s.members] {
-		most = max(most, n)
+// errorAt returns the error of member m at lead k and how many it averages. Where there are steps between the leads it is
+// the greater of the two: what repeats by chance at one lead, such as the last value of a timer, does not at both.
+func (s *scorer) errorAt(sh *Shared, k, m int) (e float64, n int) {
+	if sh.specs[m].kind == kindClock {
+		return float64(s.errs[m]), int(s.counts[m])
 	}
-	return most < youngScores
+	i := k*s.l.members + m
+	e, n = float64(s.errs[i]), int(s.counts[m])
+	if k > 0 && s.l.leads[k] > s.l.leads[k-1]+1 {
+		e = max(e, float64(s.errs[i-s.l.members]))
+	}
+	return e, n
 }
 
-// changed reports whether other members are ready than at the last call.
-func (s *scorer) changed(ready []bool) bool {
-	if slices.Equal(ready, s.ready) {
-		return false
-	}
-	copy(s.ready, ready)
-	return true
-}
-
-// weigh sets the weights of lead k from the errors so far.
-func (s *scorer) weigh(k int, ready []bool) {
-	errs := s.errs[k*s.members : (k+1)*s.members]
-	counts := s.counts[k*s.members : (k+1)*s.members]
-	weights := s.weights[k*s.members : (k+1)*s.members]
+// weigh writes the weights of lead k from the errors so far; they sum to 1, or are all 0 if no member is ready.
+func (s *scorer) weigh(sh *Shared, k int, ready []bool, weights []float64) {
 	need := 0
 	for m, ok := range ready {
-		if ok {
-			need = max(need, counts[m])
+		if _, n := s.errorAt(sh, k, m); ok {
+			need = max(need, n)
 		}
 	}
 	need = min(need, minScores)
 	best := math.Inf(1)
 	for m, ok := range ready {
-		if ok && counts[m] >= need {
-			best = min(best, errs[m])
+		weights[m] = -1
+		if e, n := s.errorAt(sh, k, m); ok && n >= need {
+			weights[m] = e
+			best = min(best, e)
 		}
 	}
 	sum := 0.0
-	for m, ok := range ready {
+	for m, e := range weights {
 		weights[m] = 0
-		if ok && counts[m] >= need {
-			if w := sharpen((best + tinyError) / (errs[m] + tinyError)); w > mixFloor {
-				weights[m] = w
-				sum += w
-			}
+		if e < 0 {
+			continue
+		}
+		if w := sharpen((best + tinyError) / (e + tinyError)); w > mixFloor {
+			weights[m] = w
+			sum += w
 		}
 	}
 	if sum > 0 {
 		for m := range weights {
 			weights[m] /= sum
 		}
-	}
-}
-
-// weighAll sets the weights of every lead.
-func (s *scorer) weighAll(ready []bool) {
-	for k := range s.l.leads {
-		s.weigh(k, ready)
 	}
 }
 

@@ -149,11 +149,7 @@ func (p *SeasonalMedian) UnmarshalBinary(data []byte) error {
 	if err != nil {
 		return err
 	}
-	keep := fresh.tape.keep
-	fresh.tape.read(r)
-	if r.err == nil && fresh.tape.keep != keep {
-		r.fail("its history does not fit its period")
-	}
+	fresh.tape.readInto(r)
 	if err := r.done(); err != nil {
 		return err
 	}

@@ -48,32 +48,31 @@ const maxNearLags = 26
 // from one another, which is what a combination lives on.
 func seasonalModels() []Model {
 	return []Model{
-		{"double_season", "level, two seasons and fading errors on the logarithm, fixed parameters; good on regular load", true, 0, doubleSeason(ScaleLog1p, DoubleSeasonParams{0.15, 0.12, 0.1, 0.93})},
-		{"double_season_steady", "the same with a slow level and quick seasons", true, 0, doubleSeason(ScaleLog1p, DoubleSeasonParams{0.01, 0.12, 0.35, 0})},
-		{"double_season_quick", "the same with a quick long season", true, 0, doubleSeason(ScaleLog1p, DoubleSeasonParams{0.05, 0.2, 0.5, 0.97})},
-		{"double_season_firm", "the same with seasons that hardly change", true, 0, doubleSeason(ScaleLog1p, DoubleSeasonParams{0.15, 0.01, 0.03, 0.97})},
-		{"single_season", "level, the short season and fading errors on the logarithm, fixed parameters", true, 0, singleSeason(DoubleSeasonParams{0.01, 0.07, 0, 0.93})},
-		{"lag_ridge", "recursive ridge regression on seasonal lags of the fourth root; good on smooth load", true, 0, lagRidge(0.25, 0.003, false, coreLags)},
-		{"lag_ridge_change", "recursive ridge regression of the change against the period before", true, 0, lagRidge(1, 0.01, true, wideLags)},
+		{"double_season", "level, two seasons and fading errors on the logarithm, fixed parameters; good on regular load", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.15, Short: 0.12, Long: 0.1, Rho: 0.93})},
+		{"double_season_firm", "the same with seasons that hardly change", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.15, Short: 0.01, Long: 0.03, Rho: 0.97})},
+		{"double_season_slow", "the same with a slow level", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.01, Short: 0.12, Long: 0.1, Rho: 0.5})},
+		{"double_season_steady", "the same with a slow level, a quick long season and no fading errors", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.01, Short: 0.12, Long: 0.35, Rho: 0})},
+		{"double_season_quick", "the same with quick seasons", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.05, Short: 0.2, Long: 0.5, Rho: 0.97})},
+		{"double_season_lively", "the same with a slow level and very quick seasons", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.01, Short: 0.6, Long: 0.5, Rho: 0.5})},
+		{"lag_ridge", "recursive ridge regression on seasonal lags of the fourth root; good on smooth load", true, 0, lagRidge},
+		{"lag_ridge_change", "recursive ridge regression of the change against the short period before", true, 0, lagRidgeChange},
+		{"lag_ridge_long_change", "recursive ridge regression of the change of the fourth root against the long period before", true, 0, lagRidgeLongChange},
 		{"nearest_windows", "what came after the four past windows most like the last two periods", true, 0, nearest(2, 4, 1.15)},
 		{"nearest_window", "what came after the past window most like the last period", true, 0, nearest(1, 1, 1.5)},
-		{"kernel_windows", "ridge regression of what follows a window on windows of the long period", true, 0, kernelWindows},
-		{"weekly_median", "median of the last three long periods", true, 0, longMedian(3, 0)},
-		{"weekly_level", "median of the last four long periods, moved to the present level", true, 0, longMedian(4, 0.8)},
-		{"daily_shift", "the last period, shifted to the level of its last quarter", true, 0, shortShift},
+		{"kernel_windows", "ridge regression of what follows three periods on what followed such in the past", true, 0, kernelWindows(false)},
+		{"kernel_long_windows", "the same with windows of the long period", true, 0, kernelWindows(true)},
+		{"long_median", "median of the last three long periods", true, 0, longMedian(3)},
+		{"long_median_4", "median of the last four long periods", true, 0, longMedian(4)},
+		{"shifted_period", "the last period, moved to the level of its last quarter", true, 0, shiftedPeriod(1, 1, 1)},
+		{"shifted_periods", "median of the last four periods, half moved to the level of the last quarter, for a while", true, 0, shiftedPeriod(4, 0.5, 0.95)},
 		{"rank1", "shape of the period times a level by ridge regression", true, 0, newRank1},
+		{"theta", "smoothed level with half the trend on the series without its short season", true, 0, newTheta},
 	}
 }
 
-func doubleSeason(scale Scale, p DoubleSeasonParams) func(Setting) (Forecaster, error) {
+func doubleSeason(p DoubleSeasonParams) func(Setting) (Forecaster, error) {
 	return func(s Setting) (Forecaster, error) {
-		return NewDoubleSeason(DoubleSeasonOptions{Periods: s.pair(), Scale: scale, Params: p})
-	}
-}
-
-func singleSeason(p DoubleSeasonParams) func(Setting) (Forecaster, error) {
-	return func(s Setting) (Forecaster, error) {
-		return NewDoubleSeason(DoubleSeasonOptions{Periods: s.pair()[:1], Scale: ScaleLog1p, Params: p})
+		return NewDoubleSeason(DoubleSeasonOptions{Periods: s.pair(), Scale: ScaleLog1p, Params: p})
 	}
 }
 
@@ -97,15 +96,24 @@ func tidyLags(lags []int) []int {
 	return slices.DeleteFunc(slices.Compact(lags), func(l int) bool { return l < 1 })
 }
 
-func lagRidge(power, lambda float64, change bool, lags func(short, long int) []int) func(Setting) (Forecaster, error) {
-	return func(s Setting) (Forecaster, error) {
-		short, long := s.seasons()
-		o := LagRidgeOptions{Lags: lags(short, long), Season: short, Power: power, Lambda: lambda}
-		if change {
-			o.Diff = short
-		}
-		return NewLagRidge(o)
-	}
+// briefLags are the near past and a few multiples of the short period.
+func briefLags(short int) []int {
+	return tidyLags([]int{1, 2, 3, short - 1, short, short + 1, 2 * short, 2*short + 1, 3 * short})
+}
+
+func lagRidge(s Setting) (Forecaster, error) {
+	short, long := s.seasons()
+	return NewLagRidge(LagRidgeOptions{Lags: coreLags(short, long), Season: short, Power: 0.25, Lambda: 3e-4})
+}
+
+func lagRidgeChange(s Setting) (Forecaster, error) {
+	short, long := s.seasons()
+	return NewLagRidge(LagRidgeOptions{Lags: wideLags(short, long), Season: short, Power: 1, Lambda: 0.01, Diff: short})
+}
+
+func lagRidgeLongChange(s Setting) (Forecaster, error) {
+	short, long := s.seasons()
+	return NewLagRidge(LagRidgeOptions{Lags: briefLags(short), Season: short, Power: 0.25, Lambda: 0.01, Diff: long})
 }
 
 func nearest(periods, neighbours int, off float64) func(Setting) (Forecaster, error) {
@@ -115,28 +123,37 @@ func nearest(periods, neighbours int, off float64) func(Setting) (Forecaster, er
 	}
 }
 
-func kernelWindows(s Setting) (Forecaster, error) {
-	short, long := s.seasons()
-	return NewKernel(KernelOptions{Period: short, Long: long, Window: long, Lambda: 0.03, Shift: true})
-}
-
-func longMedian(depth int, share float64) func(Setting) (Forecaster, error) {
+func kernelWindows(wide bool) func(Setting) (Forecaster, error) {
 	return func(s Setting) (Forecaster, error) {
-		_, long := s.seasons()
-		o := SeasonalMedianOptions{Period: long, Depth: depth, Decay: 1, Share: share}
-		if share > 0 {
+		short, long := s.seasons()
+		o := KernelOptions{Period: short, Window: 3 * short, Lambda: 0.03, Shift: true}
+		if wide {
 			o.Window = long
 		}
-		return NewSeasonalMedian(o)
+		return NewKernel(o)
 	}
 }
 
-func shortShift(s Setting) (Forecaster, error) {
-	short, _ := s.seasons()
-	return NewSeasonalMedian(SeasonalMedianOptions{Period: short, Depth: 1, Window: max(1, short/4), Share: 1, Decay: 1, Add: true})
+func longMedian(depth int) func(Setting) (Forecaster, error) {
+	return func(s Setting) (Forecaster, error) {
+		_, long := s.seasons()
+		return NewSeasonalMedian(SeasonalMedianOptions{Period: long, Depth: depth, Decay: 1})
+	}
+}
+
+func shiftedPeriod(depth int, share, decay float64) func(Setting) (Forecaster, error) {
+	return func(s Setting) (Forecaster, error) {
+		short, _ := s.seasons()
+		return NewSeasonalMedian(SeasonalMedianOptions{Period: short, Depth: depth, Window: max(1, short/4), Share: share, Decay: decay, Add: true})
+	}
 }
 
 func newRank1(s Setting) (Forecaster, error) {
 	short, long := s.seasons()
-	return NewRank1(Rank1Options{Period: short, Long: long, Shapes: 2, Lambda: 0.1})
+	return NewRank1(Rank1Options{Period: short, Long: long, Shapes: 4, Lambda: 0.01})
+}
+
+func newTheta(s Setting) (Forecaster, error) {
+	short, _ := s.seasons()
+	return NewTheta(short)
 }

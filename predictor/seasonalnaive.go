@@ -18,8 +18,8 @@ const (
 // another period earlier, and else the latest known value.
 type SeasonalNaive struct {
 	period int
-	own    history
-	hist   *history // own, or one shared with the pool, which then feeds it
+	own    *history // nil if shared
+	hist   past     // own, or one shared with the pool, which then feeds it
 	last   float64
 }
 
@@ -28,18 +28,17 @@ func NewSeasonalNaive(period int) (*SeasonalNaive, error) {
 	if period < 1 || period > MaxPeriod {
 		return nil, fmt.Errorf("seasonal naive period %d is not in [1, %d] steps: %w", period, MaxPeriod, models.ErrInvalid)
 	}
-	s := &SeasonalNaive{period: period, own: newHistory(period), last: math.NaN()}
-	s.hist = &s.own
-	return s, nil
+	own := newHistory(period)
+	return &SeasonalNaive{period: period, own: &own, hist: &own, last: math.NaN()}, nil
 }
 
 // share makes the model read h, to which its owner pushes each value before Update.
-func (s *SeasonalNaive) share(h *history) { s.hist, s.own.values = h, nil }
+func (s *SeasonalNaive) share(h past) { s.hist, s.own = h, nil }
 
 // Update implements Forecaster.
 func (s *SeasonalNaive) Update(y float64) {
 	y = usable(y)
-	if s.hist == &s.own {
+	if s.own != nil {
 		s.own.push(y)
 	}
 	if !math.IsNaN(y) {
@@ -77,8 +76,10 @@ func (s *SeasonalNaive) MarshalBinary() ([]byte, error) {
 	var b writer
 	b.int(s.period)
 	b.float(s.last)
-	b.bool(s.hist == &s.own)
-	s.own.write(&b)
+	b.bool(s.own != nil)
+	if s.own != nil {
+		s.own.write(&b)
+	}
 	return seal(snMagic, b.b), nil
 }
 
@@ -91,19 +92,19 @@ func (s *SeasonalNaive) UnmarshalBinary(data []byte) error {
 	}
 	fresh := SeasonalNaive{period: r.int(1, MaxPeriod), last: usable(r.rawFloat())}
 	owned := r.bool()
-	fresh.own = newHistory(fresh.period)
-	fresh.own.read(r)
-	if shared := s.hist != nil && s.hist != &s.own; r.err == nil && shared == owned {
+	if owned {
+		own := newHistory(fresh.period)
+		own.read(r)
+		fresh.own, fresh.hist = &own, &own
+	} else {
+		fresh.hist = s.hist
+	}
+	if shared := s.hist != nil && s.own == nil; r.err == nil && shared == owned {
 		r.fail("the history is shared in one and not in the other")
 	}
 	if err := r.done(); err != nil {
 		return err
 	}
-	hist := s.hist
 	*s = fresh
-	s.hist = &s.own
-	if !owned {
-		s.hist = hist
-	}
 	return nil
 }

@@ -20,35 +20,30 @@ type baseline struct {
 	n int
 	// mix, persistence and seasonal are mean absolute errors over the layout's memory.
 	mix, persistence float64
-	seasonal         []float64
-	// origins is a ring of the last known value at each of the last origins, for persistence.
-	origins history
-	latest  float64
+	seasonal         [maxPeriods]float64
+	latest           float64 // the last known value
 }
 
-func newBaseline(l *layout) baseline {
-	return baseline{l: l, seasonal: make([]float64, len(l.periods)), origins: newHistory(l.horizon), latest: math.NaN()}
-}
+func newBaseline(l *layout) baseline { return baseline{l: l, latest: math.NaN()} }
 
 // last takes the value of a step as the latest known one.
 func (b *baseline) last(y float64) {
 	if !math.IsNaN(y) {
 		b.latest = y
 	}
-	b.origins.push(b.latest)
 }
 
 // score takes the value of the step that is now known; hist ends before it.
-func (b *baseline) score(y float64, hist *history, s *scorer) {
+func (b *baseline) score(y float64, hist past, s *scorer) {
 	mix, persistence := 0.0, 0.0
 	n := 0
-	for k, lead := range b.l.leads {
-		row, last := s.pending[k].due(), b.origins.at(lead)
-		if row == nil || math.IsNaN(last) {
+	for k := range b.l.leads {
+		flat := s.flatDue(k)
+		if flat == nil || flat[colLast] != flat[colLast] {
 			break
 		}
-		mix += math.Abs(y - float64(row[s.members+colMix]))
-		persistence += math.Abs(y - last)
+		mix += math.Abs(y - float64(s.pathDue(k)[0]))
+		persistence += math.Abs(y - float64(flat[colLast]))
 		n++
 	}
 	if n == 0 {
@@ -71,7 +66,7 @@ func (b *baseline) score(y float64, hist *history, s *scorer) {
 // skill returns the comparison so far.
 func (b *baseline) skill() models.Skill {
 	s := models.Skill{Windows: b.n, MAE: b.mix, PersistenceMAE: b.persistence, SeasonalNaiveMAE: b.persistence}
-	for i, e := range b.seasonal {
+	for i, e := range b.seasonal[:len(b.l.periods)] {
 		if i == 0 || e < s.SeasonalNaiveMAE {
 			s.SeasonalNaiveMAE = e
 		}

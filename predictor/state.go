@@ -24,28 +24,34 @@ func fingerprint(c Config, step time.Duration) uint32 {
 // same forecasts, bit for bit, as this one.
 func (p *Predictor) MarshalBinary() ([]byte, error) {
 	var w writer
-	w.b = binary.LittleEndian.AppendUint32(w.b, p.fingerprint)
+	w.b = binary.LittleEndian.AppendUint32(w.b, p.shared.fingerprint)
 	w.int(p.steps)
 	w.int(p.observed)
 	w.int(p.zeros)
-	w.bool(p.awake)
-	if !p.awake {
-		return seal(poolMagic, w.b), nil
+	w.bool(p.awake != nil)
+	if p.awake != nil {
+		if err := p.awake.write(&w, p.shared); err != nil {
+			return nil, err
+		}
 	}
-	w.int(p.nextFit)
-	p.hist.write(&w)
-	p.score.write(&w)
-	p.quant.write(&w)
-	p.base.write(&w)
-	p.peaks.write(&w)
-	for _, m := range p.members {
-		state, err := m.f.MarshalBinary()
+	return seal(poolMagic, w.b), nil
+}
+
+func (a *awake) write(w *writer, s *Shared) error {
+	w.int(a.nextFit)
+	a.ring.write(w)
+	a.score.write(w)
+	a.quant.write(w)
+	a.base.write(w)
+	a.peaks.write(w)
+	for m, f := range a.members {
+		state, err := f.MarshalBinary()
 		if err != nil {
-			return nil, fmt.Errorf("state of %s: %w", m.name, err)
+			return fmt.Errorf("state of %s: %w", s.specs[m].name, err)
 		}
 		w.bytes(state)
 	}
-	return seal(poolMagic, w.b), nil
+	return nil
 }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler, for a predictor from New. It returns models.ErrInvalid, and changes
@@ -55,86 +61,67 @@ func (p *Predictor) UnmarshalBinary(data []byte) error {
 	if err != nil {
 		return err
 	}
-	if b := r.take(4); b != nil && binary.LittleEndian.Uint32(b) != p.fingerprint {
+	if b := r.take(4); b != nil && binary.LittleEndian.Uint32(b) != p.shared.fingerprint {
 		return fmt.Errorf("state of a predictor with another configuration; start without it: %w", models.ErrInvalid)
 	}
-	// The fields go into a fresh predictor, which replaces this one when all is well. Its parts must not move afterwards:
-	// members point to its history.
-	fresh := &Predictor{layout: p.layout, cfg: p.cfg, fingerprint: p.fingerprint}
+	fresh := Predictor{shared: p.shared} // replaces this one when all is well
 	fresh.steps = r.int(0, math.MaxInt)
 	fresh.observed = r.int(0, fresh.steps)
 	fresh.zeros = r.int(0, fresh.steps)
 	if awake := r.bool(); awake && r.err == nil {
-		fresh.readAwake(r)
+		fresh.awake = p.shared.newAwake()
+		fresh.awake.read(r, p.shared)
 	}
 	if err := r.done(); err != nil {
 		return err
 	}
-	*p = *fresh
-	for _, m := range p.members {
-		if s, ok := m.f.(sharer); ok {
-			s.share(&p.hist)
-		}
-	}
-	p.score.l, p.quant.l, p.base.l = &p.layout, &p.layout, &p.layout
+	*p = fresh
 	return nil
 }
 
-// readAwake reads what a predictor has when it is awake.
-func (p *Predictor) readAwake(r *reader) {
-	p.wake()
-	p.nextFit = r.int(0, math.MaxInt)
-	p.hist.read(r)
-	p.score.read(r)
-	p.quant.read(r)
-	p.base.read(r)
-	p.peaks.read(r)
-	for _, m := range p.members {
+func (a *awake) read(r *reader, s *Shared) {
+	a.nextFit = r.int(0, math.MaxInt)
+	a.ring.read(r)
+	a.score.read(r)
+	a.quant.read(r)
+	a.base.read(r)
+	a.peaks.read(r)
+	for m, f := range a.members {
 		state := r.bytes()
 		if r.err != nil {
 			return
 		}
-		if err := m.f.UnmarshalBinary(state); err != nil {
-			r.fail("member %s: %v", m.name, err)
+		if err := f.UnmarshalBinary(state); err != nil {
+			r.fail("member %s: %v", s.specs[m].name, err)
 			return
 		}
-	}
-	if r.err == nil {
-		p.ask()
-		copy(p.score.ready, p.ready)
 	}
 }
 
 func (s *scorer) write(w *writer) {
-	w.floats(s.errs)
-	w.floats(s.weights)
-	w.int(s.turn)
+	w.floats32(s.errs)
 	for _, n := range s.counts {
-		w.int(n)
+		w.int(int(n))
 	}
-	for i := range s.pending {
-		w.int(s.pending[i].n)
-		w.int(s.pending[i].at)
-		w.floats32(s.pending[i].rows)
-	}
+	w.int(s.origins)
+	w.floats32(s.flat)
+	w.floats32(s.path)
+	w.floats32(s.clock)
 }
 
 func (s *scorer) read(r *reader) {
-	r.floats(s.errs, errorGuard)
-	r.floats(s.weights, 1)
-	s.turn = r.int(0, len(s.pending)-1)
+	r.fill32(s.errs, false)
 	for i := range s.counts {
-		s.counts[i] = r.int(0, math.MaxInt)
+		s.counts[i] = uint16(r.int(0, s.l.memory)) //nolint:gosec // the memory is bounded
 	}
-	for i := range s.pending {
-		p := &s.pending[i]
-		p.n, p.at = r.int(0, p.size), r.int(0, p.size-1)
-		rows := r.floats32(len(p.rows), true)
-		if len(rows) != len(p.rows) {
-			r.fail("%d pending numbers, not %d", len(rows), len(p.rows))
-			return
+	s.origins = r.int(0, math.MaxInt)
+	r.fill32(s.flat, true)
+	r.fill32(s.path, true)
+	r.fill32(s.clock, true)
+	for _, e := range s.errs {
+		if e < 0 {
+			r.fail("a mean absolute error is negative")
 		}
-		p.rows = rows
 	}
 }
 
@@ -143,32 +130,34 @@ func (q *quantiler) write(w *writer) {
 	w.float(q.spread.slow)
 	w.int(q.spread.n)
 	w.int(q.count)
-	for k := range q.leads {
-		l := &q.leads[k]
-		w.int(l.n)
-		w.floats(l.pinball[:])
-		for v := range l.variants {
-			l.variants[v].recent.write(w)
-		}
+	w.int(q.unit)
+	w.floats32(q.pinball)
+	for _, n := range q.seen {
+		w.int(int(n))
 	}
+	w.bytes(q.counts)
 }
 
 func (q *quantiler) read(r *reader) {
 	q.spread.fast, q.spread.slow = r.float(0, errorGuard), r.float(0, errorGuard)
 	q.spread.n = r.int(0, math.MaxInt32)
 	q.count = r.int(0, q.l.stride-1)
-	for k := range q.leads {
-		l := &q.leads[k]
-		l.n = r.int(0, math.MaxInt32)
-		r.floats(l.pinball[:], math.MaxFloat64)
-		for v := range l.variants {
-			l.variants[v].recent.read(r)
-			for _, x := range l.variants[v].recent.values {
-				if x != x {
-					r.fail("a residual is missing")
-				}
+	q.unit = r.int(math.MinInt16, math.MaxInt16)
+	r.fill32(q.pinball, false)
+	for k := range q.seen {
+		q.seen[k] = uint16(r.int(0, math.MaxUint16)) //nolint:gosec // just checked
+	}
+	counts := r.bytes()
+	if len(counts) != len(q.counts) {
+		r.fail("%d counts, not %d", len(counts), len(q.counts))
+		return
+	}
+	copy(q.counts, counts)
+	for k := range q.l.leads {
+		for v := range numVariants {
+			if n := q.hist(k, v).total(); n >= histFull {
+				r.fail("a histogram counts %d", n)
 			}
-			l.variants[v].restore(q.l.levels)
 		}
 	}
 }
@@ -177,16 +166,14 @@ func (b *baseline) write(w *writer) {
 	w.int(b.n)
 	w.float(b.mix)
 	w.float(b.persistence)
-	w.floats(b.seasonal)
-	b.origins.write(w)
+	w.floats(b.seasonal[:])
 	w.float(b.latest)
 }
 
 func (b *baseline) read(r *reader) {
 	b.n = r.int(0, math.MaxInt32)
 	b.mix, b.persistence = r.float(0, errorGuard), r.float(0, errorGuard)
-	r.floats(b.seasonal, errorGuard)
-	b.origins.read(r)
+	r.floats(b.seasonal[:], errorGuard)
 	b.latest = usable(r.rawFloat())
 }
 

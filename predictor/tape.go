@@ -54,11 +54,13 @@ func (t *tape) write(w *writer) {
 }
 
 // maxTape bounds the history of a model.
-const maxTape = 1 << 22
+const maxTape = 1 << 25
 
-func (t *tape) read(r *reader) {
-	t.keep = r.int(1, maxTape)
-	t.season = r.int(1, MaxPeriod)
+// readInto fills the tape, whose size and season the caller knows.
+func (t *tape) readInto(r *reader) {
+	if keep, season := r.int(1, maxTape), r.int(1, MaxPeriod); r.err == nil && (keep != t.keep || season != t.season) {
+		r.fail("a history of %d steps with a season of %d does not fit", keep, season)
+	}
 	n := r.int(0, min(t.keep, len(r.b)/8))
 	if r.err != nil {
 		return

@@ -22,6 +22,9 @@ const (
 // no place in the window.
 type WindowQuantiles struct {
 	recent history
+	// order holds the values in increasing order as they were when it was last asked for; since then came and went some. It is
+	// no part of the state.
+	order, came, went []float32
 }
 
 // NewWindowQuantiles makes the model with a window in steps, in [1, 10080].
@@ -34,16 +37,54 @@ func NewWindowQuantiles(window int) (*WindowQuantiles, error) {
 
 // Update implements Forecaster.
 func (w *WindowQuantiles) Update(y float64) {
-	if y = usable(y); y == y {
-		w.recent.push(y)
+	y = usable(y)
+	if y != y {
+		return
 	}
+	if w.order != nil {
+		if w.recent.len() == w.recent.cap {
+			w.went = append(w.went, float32(w.recent.at(w.recent.cap)))
+		}
+		w.came = append(w.came, float32(y))
+		if len(w.came) > w.recent.cap/2 {
+			w.order = nil
+		}
+	}
+	w.recent.push(y)
 }
 
-// sorted returns the known values in increasing order.
+// sorted returns the known values in increasing order. Where few have changed it merges them in, which is many times faster.
 func (w *WindowQuantiles) sorted() []float32 {
-	v := slices.Clone(w.recent.values)
-	slices.Sort(v)
-	return v
+	switch {
+	case w.order == nil:
+		w.order = slices.Clone(w.recent.values)
+		slices.Sort(w.order)
+	case len(w.came) > 0:
+		slices.Sort(w.came)
+		slices.Sort(w.went)
+		w.order = merge(w.order, w.came, w.went)
+	}
+	w.came, w.went = w.came[:0], w.went[:0]
+	return w.order
+}
+
+// merge returns the sorted values of a and b without those of gone, each of which is in one of them; all are sorted.
+func merge(a, b, gone []float32) []float32 {
+	out := make([]float32, 0, len(a)+len(b)-len(gone))
+	for len(a)+len(b) > 0 {
+		var v float32
+		if len(b) == 0 || len(a) > 0 && a[0] <= b[0] {
+			v, a = a[0], a[1:]
+		} else {
+			v, b = b[0], b[1:]
+		}
+		if len(gone) > 0 && gone[0] == v {
+			gone = gone[1:]
+			continue
+		}
+		out = append(out, v)
+	}
+	return out
 }
 
 // Forecast implements Forecaster; it needs one value.

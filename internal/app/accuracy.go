@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"slices"
 
@@ -233,19 +234,29 @@ func (a *assessment) basePeriod(s *series.Series, held int) int {
 // run scores all contenders on all jobs.
 func (a *assessment) run(ctx context.Context, done func()) (*report, error) {
 	rows := make([]accuracy.Row, len(a.jobs))
+	byStep := make([]stepErrors, len(a.jobs))
 	err := parallel(ctx, a.workers, len(a.jobs), func(i int) {
-		rows[i] = a.score(&a.jobs[i])
+		rows[i], byStep[i] = a.score(&a.jobs[i])
 		done()
 	})
 	if err != nil {
 		return nil, err
 	}
-	return a.report(rows), nil
+	rep := a.report(rows)
+	rep.byStep = byStep
+	return rep, nil
 }
 
+// stepErrors are the sums of scaled absolute errors, one row of steps ahead for each contender.
+type stepErrors [][]float64
+
 // score makes and scores all forecasts of one series.
-func (a *assessment) score(j *job) accuracy.Row {
+func (a *assessment) score(j *job) (accuracy.Row, stepErrors) {
 	row := accuracy.Row{Series: j.series.Name, Tallies: make([]accuracy.Tally, len(a.contenders))}
+	steps := make(stepErrors, len(a.contenders))
+	for c := range steps {
+		steps[c] = make([]float64, a.forecast.Horizon)
+	}
 	for _, w := range j.windows {
 		scale := accuracy.Scale(w.history, j.period)
 		for c := range a.contenders {
@@ -257,7 +268,12 @@ func (a *assessment) score(j *job) accuracy.Row {
 			}
 			t.CPU += cost
 			t.Add(w.actual, f, scale)
+			for h, y := range w.actual[:min(len(w.actual), len(f.Point))] {
+				if e := math.Abs(y-f.Point[h]) / scale; !math.IsNaN(e) && !math.IsInf(e, 0) {
+					steps[c][h] += e
+				}
+			}
 		}
 	}
-	return row
+	return row, steps
 }

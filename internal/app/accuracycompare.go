@@ -54,13 +54,7 @@ func readCompared(path string, a *assessment) ([]contender, error) {
 		return nil, fmt.Errorf("read %s: %w", path, errors.Unwrap(err))
 	}
 	defer f.Close()
-	c := &compared{a: a, paths: map[comparedKey]*comparedPath{}, wanted: map[comparedKey]int{}, ends: map[string]int{}}
-	for _, j := range a.jobs {
-		c.ends[j.series.Name] = len(j.series.Values)
-		for _, w := range j.windows {
-			c.wanted[comparedKey{series: j.series.Name, origin: w.origin}] = len(w.actual)
-		}
-	}
+	c := newCompared(a)
 	in, err := series.Plain(f)
 	if err == nil {
 		err = c.readAll(in)
@@ -69,6 +63,18 @@ func readCompared(path string, a *assessment) ([]contender, error) {
 		return nil, fmt.Errorf("%w: %s: %w", series.ErrInput, path, err)
 	}
 	return c.contenders(path)
+}
+
+// newCompared notes which windows are to be scored.
+func newCompared(a *assessment) *compared {
+	c := &compared{a: a, paths: map[comparedKey]*comparedPath{}, wanted: map[comparedKey]int{}, ends: map[string]int{}}
+	for _, j := range a.jobs {
+		c.ends[j.series.Name] = len(j.series.Values)
+		for _, w := range j.windows {
+			c.wanted[comparedKey{series: j.series.Name, origin: w.origin}] = len(w.actual)
+		}
+	}
+	return c
 }
 
 func (c *compared) readAll(r io.Reader) error {

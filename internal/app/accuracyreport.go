@@ -23,6 +23,7 @@ type report struct {
 	Series    []seriesReport `json:"series"`
 	Skipped   []skipped      `json:"skipped"`
 	rows      []accuracy.Row
+	byStep    []stepErrors
 }
 
 // modelReport is how one model did on all series.

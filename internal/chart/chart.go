@@ -82,9 +82,7 @@ func (f *Figure) Inline(id, text string) (string, error) {
 		return "", errors.New("plot for a page: there is no svg element")
 	}
 	_, svg, _ = strings.Cut(svg, ">")
-	for _, p := range Palette() {
-		svg = strings.ReplaceAll(svg, p.hex(), "var(--"+p.Name+")")
-	}
+	svg = hexColour().ReplaceAllStringFunc(svg, asVariable)
 	svg = strings.ReplaceAll(svg, "font-family:Liberation Sans;font-variant:normal;", "")
 	return fmt.Sprintf("<svg viewBox=\"0 0 %g %g\" role=\"img\" aria-labelledby=\"%[3]s\"><title id=\"%[3]s\">%[4]s</title>%[5]s",
 		f.Width, f.Height, html.EscapeString(id), html.EscapeString(text), svg), nil

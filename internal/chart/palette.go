@@ -3,6 +3,7 @@ package chart
 import (
 	"fmt"
 	"image/color"
+	"regexp"
 )
 
 // Colour is a colour with the name of its variable in a page.
@@ -11,16 +12,24 @@ type Colour struct {
 	Name string
 }
 
-// hex is how the colour stands in an SVG.
-func (c Colour) hex() string {
-	r, g, b, a := c.RGBA() // premultiplied, as the SVG canvas undoes it
-	if a == 0 {
+// hexColour finds colours in an SVG, those that are transparent as well, which the canvas writes as a huge negative number.
+func hexColour() *regexp.Regexp { return regexp.MustCompile(`#(-[0-9A-F-]+|[0-9A-F]{6})\b`) }
+
+// asVariable returns the variable of a colour. What is half transparent has lost a little in the canvas.
+func asVariable(hex string) string {
+	const lost = 4
+	var r, g, b uint8
+	if n, err := fmt.Sscanf(hex, "#%02X%02X%02X", &r, &g, &b); n != 3 || err != nil {
 		return "none"
 	}
-	return fmt.Sprintf("#%02X%02X%02X", unmultiplied(r, a), unmultiplied(g, a), unmultiplied(b, a))
+	near := func(a, b uint8) bool { return max(a, b)-min(a, b) <= lost }
+	for _, p := range Palette() {
+		if near(p.R, r) && near(p.G, g) && near(p.B, b) {
+			return "var(--" + p.Name + ")"
+		}
+	}
+	return hex
 }
-
-func unmultiplied(v, alpha uint32) uint32 { return v * 255 / alpha }
 
 // The colours, chosen to be told apart on white, also by people who see red and green alike.
 

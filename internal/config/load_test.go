@@ -235,7 +235,7 @@ func TestValues(t *testing.T) {
 		{"engine: {restart_hold: -1s}", "engine.restart_hold: -1s is below 0s"},
 		{"engine: {recent: -1s}", "engine.recent: -1s is below 0s"},
 		{"engine: {workers: -1}", "engine.workers: -1 is negative"},
-		{"engine: {step: 7m, stale_after: 10m}", "predictor.periods[0]: 1d is not a multiple of the step 7m0s"},
+		{"engine: {step: 7m, stale_after: 10m}", "predictor.periods[0]: 1h is not a multiple of the step 7m0s"},
 		{"storage: {dir: ''}", "storage.dir: is empty"},
 		{`storage: {dir: "a\0b"}`, "storage.dir: has a zero byte"},
 		{"storage: {max_age: 1m}", "storage.max_age: 1m is below 1h"},

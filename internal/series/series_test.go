@@ -215,6 +215,19 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
+// TestLastOfManyWins checks that the rows of one time keep their order when the others are sorted.
+func TestLastOfManyWins(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("timestamp,value\n120,0\n")
+	for i := range 50 {
+		fmt.Fprintf(&b, "0,%d\n60,%d\n", i, 100+i)
+	}
+	if diff := cmp.Diff([]float64{49, 149, 0}, read(t, b.String(), series.Options{}).Series[0].Values); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestAnyOrder checks that rows with times give the same series in any order, if no time is there twice.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()

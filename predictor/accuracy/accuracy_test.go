@@ -188,7 +188,7 @@ func TestNaive2(t *testing.T) {
 	}{
 		"even period":     {wave(even, 25), 4, []float64{15, 10, 10, 5, 15}},
 		"odd period":      {wave(odd, 24), 3, []float64{5, 15, 10, 5, 15}},
-		"two periods":     {wave(even, 8), 4, []float64{10, 10, 10, 10, 10}},
+		"no third period": {wave(even, 11), 4, []float64{10, 10, 10, 10, 10}},
 		"not seasonal":    {[]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 4, []float64{12, 12, 12, 12, 12}},
 		"constant":        {[]float64{7, 7, 7, 7, 7, 7, 7, 7}, 2, []float64{7, 7, 7, 7, 7}},
 		"zeros":           {make([]float64, 9), 3, []float64{0, 0, 0, 0, 0}},
@@ -282,6 +282,10 @@ func TestSummary(t *testing.T) {
 	}
 	if silent := all[3]; silent.Series != 1 || silent.Incomplete != 1 || silent.SMAPE != 0 {
 		t.Errorf("a series with a missing forecast must be left out and counted: %+v", silent)
+	}
+	rows[0].Tallies[0].Missing++ // a series without its reference tells nothing about any model
+	if good := accuracy.Summarise(models, rows, 0, 1)[2]; good.Series != 1 || good.Incomplete != 1 {
+		t.Errorf("the reference is missing: %+v", good)
 	}
 	if none := accuracy.Summarise(models, nil, 0, 1)[0]; !math.IsNaN(float64(none.OWA)) || none.Series != 0 {
 		t.Errorf("no series: %+v", none)

@@ -54,41 +54,73 @@ func backtest(y []float64, members []member, opt *Options, low float64) (*record
 	}
 	r.spread, r.spreadMean = spreads(y, r.origins)
 	for _, m := range members {
-		qf, _ := m.f.(predictor.QuantileForecaster)
-		var qpath, qnow [][]float64
-		if qf != nil {
-			qpath, qnow = table(gridLen, len(r.origins)*h), table(gridLen, h)
-		}
-		path := make([]float64, len(r.origins)*h)
-		at := 0
-		for o, origin := range r.origins {
-			for ; at < origin; at++ {
-				m.f.Update(y[at])
-			}
-			if err := ask(m.f, path[o*h:(o+1)*h]); err != nil {
-				return nil, err
-			}
-			askQuantiles(qf, path[o*h:(o+1)*h], window(qpath, o*h, h))
-		}
-		for ; at < len(y); at++ {
-			m.f.Update(y[at])
-		}
-		now := make([]float64, h)
-		if err := ask(m.f, now); err != nil {
+		if err := r.run(m, y); err != nil {
 			return nil, err
 		}
-		if math.IsNaN(now[0]) {
-			now = nil
-		} else if !askQuantiles(qf, now, qnow) {
-			qnow = nil
-		}
-		r.qpaths = append(r.qpaths, qpath)
-		r.qnow = append(r.qnow, qnow)
-		r.names = append(r.names, m.name)
-		r.paths = append(r.paths, path)
-		r.now = append(r.now, now)
 	}
 	return r, nil
+}
+
+// ready reports whether any member has a forecast.
+func (r *record) ready() bool {
+	for _, p := range r.now {
+		if p != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// run takes a member through the series and records what it forecasts at the origins and at the end. A member that can choose its
+// parameters does so before the first origin and at the end.
+func (r *record) run(m member, y []float64) error {
+	h := r.horizon
+	fitter, _ := m.f.(predictor.Fitter)
+	qf, _ := m.f.(predictor.QuantileForecaster)
+	var qpath, qnow [][]float64
+	if qf != nil {
+		qpath, qnow = table(gridLen, len(r.origins)*h), table(gridLen, h)
+	}
+	path := make([]float64, len(r.origins)*h)
+	at := 0
+	for o, origin := range r.origins {
+		for ; at < origin; at++ {
+			m.f.Update(y[at])
+		}
+		if o == 0 {
+			refit(fitter, y[:at])
+		}
+		if err := ask(m.f, path[o*h:(o+1)*h]); err != nil {
+			return err
+		}
+		askQuantiles(qf, path[o*h:(o+1)*h], window(qpath, o*h, h))
+	}
+	for ; at < len(y); at++ {
+		m.f.Update(y[at])
+	}
+	refit(fitter, y)
+	now := make([]float64, h)
+	if err := ask(m.f, now); err != nil {
+		return err
+	}
+	if math.IsNaN(now[0]) {
+		now = nil
+	} else if !askQuantiles(qf, now, qnow) {
+		qnow = nil
+	}
+	r.qpaths = append(r.qpaths, qpath)
+	r.qnow = append(r.qnow, qnow)
+	r.names = append(r.names, m.name)
+	r.paths = append(r.paths, path)
+	r.now = append(r.now, now)
+	return nil
+}
+
+// refit lets a member choose its parameters; one that cannot yet keeps those it has.
+func refit(f predictor.Fitter, y []float64) {
+	if f != nil {
+		_ = f.Refit(y) // an error changes nothing
+	}
 }
 
 // ask gets the forecast of a member, all NaN if it has none.

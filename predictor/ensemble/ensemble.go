@@ -34,6 +34,8 @@ type Options struct {
 	Periods []int
 	// Models are names from predictor.Models; nil takes those that suit the series.
 	Models []string
+
+	tune *tuning
 }
 
 // Result is the forecast of one series.
@@ -134,6 +136,10 @@ func Forecast(y []float64, opt Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !past.ready() {
+		return nil, fmt.Errorf("none of the models %v can forecast from %d values and periods %v; wait, or add persistence: %w",
+			past.names, len(y), opt.Periods, models.ErrInsufficientHistory)
+	}
 	return combine(y, past, &opt, low), nil
 }
 
@@ -156,15 +162,23 @@ func tidy(y []float64) (clean []float64, low float64) {
 	return clean, low
 }
 
-// weekDays is how many days make a week.
-const weekDays = 7
+const (
+	// weekDays is how many days make a week.
+	weekDays = 7
+	// assumedDay is how many steps a day has at most for it to be assumed where no season is found.
+	assumedDay = 48
+)
 
-// detect finds the seasons of a series. Where a day is found it adds the week, even if the week is too weak, or too few were seen, to be found by
-// itself: the members that use it lose their weight if it does not help.
+// detect finds the seasons of a series. Where a day is found it adds the week, even if the week is too weak to be found by
+// itself; where nothing is found and the step is half an hour or more it assumes a day and a week. The members that use a season
+// lose their weight if it does not help.
 func detect(y []float64, step time.Duration) []int {
 	var periods []int
 	for _, p := range season.Detect(y, season.Options{Step: step, MaxPeriods: maxPeriods}) {
 		periods = append(periods, p.Steps)
+	}
+	if day := 24 * time.Hour; len(periods) == 0 && step > 0 && day%step == 0 && day/step <= assumedDay && day/step > 1 {
+		periods = []int{int(day / step)}
 	}
 	for _, p := range periods {
 		if isDay(p, step) && len(periods) < maxPeriods && !slices.Contains(periods, weekDays*p) {

@@ -14,6 +14,7 @@ func defaultModels() []string {
 		"seasonal_naive", "persistence", "mean_70", "mean_30", "mean", "mean_03", "mean_01", "median_5", "median_15", "median_60",
 		"window_15", "window_60", "window_240", "window_period", "window_three_periods", "phase_quantiles",
 		"profile_5_20", "profile_30_20", "profile_5", "profile_30", "ridge", "ridge_log", "ridge_lags",
+		"double_season", "double_season_slow", "nearest_windows", "rank1",
 	}
 }
 

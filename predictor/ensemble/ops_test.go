@@ -3,6 +3,7 @@
 package ensemble_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -24,15 +25,15 @@ const opsHistory = 20160
 
 // opsScore sums up the forecasts of one series at one horizon.
 type opsScore struct {
-	s              opsSeries
-	h              int
-	loss, base     float64 // quantile loss of ours and of seasonal naive with the quantiles of its past errors
-	mae, baseMAE   float64
-	meanMAE        float64
-	covered        [16]float64
-	steps          float64
-	cpu            time.Duration
-	calls          int
+	s            opsSeries
+	h            int
+	loss, base   float64 // quantile loss of ours and of seasonal naive with the quantiles of its past errors
+	mae, baseMAE float64
+	meanMAE      float64
+	covered      [16]float64
+	steps        float64
+	cpu          time.Duration
+	calls        int
 }
 
 func envInt(name string, def int) int {
@@ -120,12 +121,14 @@ func pinball(y, f, q float64) float64 {
 	return 2 * (y - f) * q
 }
 
-func runOps(t *testing.T, s opsSeries, h, origins int) opsScore {
+func runOps(t *testing.T, s opsSeries, h, origins int, ts []ensemble.Tuning) []opsScore {
 	t.Helper()
-	sc := opsScore{s: s, h: h}
+	scs := make([]opsScore, max(1, len(ts)))
+	for i := range scs {
+		scs[i] = opsScore{s: s, h: h}
+	}
 	n := len(s.y)
 	from := max(min(3*s.season, n/2), n*55/100)
-	var abs float64
 	shift := envInt("OPS_SHIFT", 0)
 	for o := range origins {
 		at := from + (n-h-from)*(2*o+1)/(2*origins) + shift
@@ -145,12 +148,18 @@ func runOps(t *testing.T, s opsSeries, h, origins int) opsScore {
 			opt.Periods = nil
 		}
 		start := time.Now()
-		res, err := ensemble.Forecast(hist, opt)
-		if err != nil {
-			t.Fatal(err)
+		var results []*ensemble.Result
+		var err error
+		if ts != nil {
+			results, err = ensemble.Variants(hist, opt, ts)
+		} else {
+			var res *ensemble.Result
+			res, err = ensemble.Forecast(hist, opt)
+			results = append(results, res)
 		}
-		sc.cpu += time.Since(start)
-		sc.calls++
+		if err != nil {
+			panic(err)
+		}
 		base, residuals, scale := snaive(hist, s.season, h)
 		if scale == 0 {
 			scale = 1
@@ -159,37 +168,45 @@ func runOps(t *testing.T, s opsSeries, h, origins int) opsScore {
 		if !slices.ContainsFunc(hist, func(v float64) bool { return v < 0 }) {
 			low = 0
 		}
-		cnt := 0.0
-		var m, bm, mm float64
-		for k, v := range future {
-			if math.IsNaN(v) {
-				continue
-			}
-			cnt++
-			abs += math.Abs(v)
-			m += math.Abs(v - res.Quantiles[4][k])
-			mm += math.Abs(v - res.Mean[k])
-			bm += math.Abs(v - base[k])
-			for l, q := range opsLevels {
-				f := res.Quantiles[l][k]
-				if l < 9 {
-					sc.loss += pinball(v, f, q)
-					b := max(low, base[k]+order(residuals, q))
-					sc.base += pinball(v, b, q)
-				}
-				if v <= f {
-					sc.covered[l]++
-				}
-			}
-		}
-		sc.steps += cnt
-		if cnt > 0 {
-			sc.mae += m / cnt / scale
-			sc.meanMAE += mm / cnt / scale
-			sc.baseMAE += bm / cnt / scale
+		for i, res := range results {
+			sc := &scs[i]
+			sc.cpu += time.Since(start)
+			sc.calls++
+			sc.add(res, future, base, residuals, scale, low)
 		}
 	}
-	return sc
+	return scs
+}
+
+// add scores one forecast.
+func (sc *opsScore) add(res *ensemble.Result, future, base, residuals []float64, scale, low float64) {
+	cnt := 0.0
+	var m, bm, mm float64
+	for k, v := range future {
+		if math.IsNaN(v) {
+			continue
+		}
+		cnt++
+		m += math.Abs(v - res.Quantiles[4][k])
+		mm += math.Abs(v - res.Mean[k])
+		bm += math.Abs(v - base[k])
+		for l, q := range opsLevels {
+			f := res.Quantiles[l][k]
+			if l < 9 {
+				sc.loss += pinball(v, f, q)
+				sc.base += pinball(v, max(low, base[k]+order(residuals, q)), q)
+			}
+			if v <= f {
+				sc.covered[l]++
+			}
+		}
+	}
+	sc.steps += cnt
+	if cnt > 0 {
+		sc.mae += m / cnt / scale
+		sc.meanMAE += mm / cnt / scale
+		sc.baseMAE += bm / cnt / scale
+	}
 }
 
 func ratio(a, b float64) float64 {
@@ -217,13 +234,24 @@ func TestOperationalSeries(t *testing.T) {
 	origins := envInt("OPS_ORIGINS", 4)
 	type job struct{ i, h int }
 	hs := []int{5, 15, 60}
-	scores := make([]opsScore, len(all)*len(hs))
+	var ts []ensemble.Tuning
+	if spec := os.Getenv("OPS_TUNE"); spec != "" {
+		if err := json.Unmarshal([]byte(spec), &ts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scores := make([][]opsScore, max(1, len(ts)))
+	for v := range scores {
+		scores[v] = make([]opsScore, len(all)*len(hs))
+	}
 	var wg sync.WaitGroup
 	jobs := make(chan job)
 	for range 2 {
 		wg.Go(func() {
 			for j := range jobs {
-				scores[j.i*len(hs)+j.h] = runOps(t, all[j.i], hs[j.h], origins)
+				for v, sc := range runOps(t, all[j.i], hs[j.h], origins, ts) {
+					scores[v][j.i*len(hs)+j.h] = sc
+				}
 			}
 		})
 	}
@@ -239,11 +267,17 @@ func TestOperationalSeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := 0
-	for _, s := range scores {
+	for _, s := range scores[0] {
 		calls += s.calls
 	}
 	fmt.Printf("CPU %.1f ms a forecast, scoring included\n", float64(use.Utime.Nano()+use.Stime.Nano())/1e6/float64(calls))
-	printOps(scores, hs)
+	for v := range scores {
+		if ts != nil {
+			text, _ := json.Marshal(ts[v])
+			fmt.Printf("== %s\n", text)
+		}
+		printOps(scores[v], hs)
+	}
 }
 
 func printOps(scores []opsScore, hs []int) {
@@ -272,6 +306,9 @@ func printOps(scores []opsScore, hs []int) {
 			g.add(w)
 			gm.add(m)
 			for _, r := range []*row{get(sc.s.set), get(fmt.Sprintf("h=%d", sc.h)), get(sc.s.step.String()), get("all")} {
+				if sc.s.set == "w7" && r == rows["all"] {
+					continue
+				}
 				r.wql.add(w)
 				r.mase.add(m)
 				r.mean.add(mm)

@@ -11,6 +11,7 @@ const (
 	recentOrigins = 25
 	recentStride  = 15
 	phaseOrigins  = 10
+	phaseOffset   = 72 // and this part of a period before and after: 20 minutes of a day
 )
 
 // origins places the back-test windows, in increasing order. Those of the recent plan give the quantiles. The point forecast
@@ -50,7 +51,8 @@ func recentPlan(n int, opt *Options) (at []int) {
 	}
 	if len(opt.Periods) > 0 {
 		for k := range phaseOrigins {
-			at = append(at, n-(k+1)*opt.Periods[0])
+			same := n - (k+1)*opt.Periods[0]
+			at = append(at, same-opt.Periods[0]/phaseOffset, same, same+opt.Periods[0]/phaseOffset)
 		}
 	}
 	return at

@@ -8,245 +8,24 @@ import (
 
 // The rule of the quantiles.
 const (
-	quantilePower = 15 // a weight falls with this power of the pinball loss
-	quantileBest  = 4  // so many distributions are mixed
-	folds         = 6  // a past window is scored with residuals of the windows outside its fold
+	quantilePower = 12   // a weight falls with this power of the quantile loss
+	quantileBest  = 10   // so many distributions are mixed
+	ownShare      = 0.7  // share of a bucket's own loss; the rest is the mean over the buckets
+	windowPower   = 0.75 // windows of large losses count less, by this power of their size
+	windowFloor   = 0.1  // but windows of hardly any loss do not count without bound
 )
 
 // The levels at which distributions are kept; those asked for lie between. The deciles are those that are scored.
-var (
-	grid        = [...]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995} //nolint:gochecknoglobals // a constant table
-	firstDecile = 4
-)
+var grid = [...]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995} //nolint:gochecknoglobals // a constant table
 
 const (
-	gridLen = 17
-	deciles = 9
+	gridLen     = 17
+	firstDecile = 4
+	deciles     = 9
 )
 
 // dist is a distribution at the levels of the grid.
 type dist [gridLen]float64
-
-// scaleKind says by what residuals are divided before they are pooled.
-type scaleKind int
-
-const (
-	plain  scaleKind = iota // not at all
-	moving                  // by how much the series moved lately
-	native                  // there are no residuals: the member knows quantiles by itself
-	scaleKinds
-)
-
-// candidate is one way to make quantiles in one bucket.
-type candidate struct {
-	member int
-	kind   scaleKind
-	loss   float64
-	weight float64
-	// errors are the sorted scaled residuals.
-	errors []float64
-}
-
-// quantiler makes quantiles out of a record.
-type quantiler struct {
-	r    *record
-	low  float64
-	fold []int
-	buf  []scored
-}
-
-// scored is a residual and the fold of its window.
-type scored struct {
-	e    float64
-	fold int
-}
-
-// quantiles returns the quantiles of the levels asked for: per bucket of horizons the distributions that did best on the past
-// windows, averaged quantile by quantile.
-func quantiles(r *record, ends []int, opt *Options, mean []float64, low float64) [][]float64 {
-	q := &quantiler{r: r, low: low, fold: make([]int, len(r.origins))}
-	for o := range q.fold {
-		q.fold[o] = o * folds / len(r.origins)
-	}
-	all := make([]dist, len(mean))
-	from := 0
-	for _, end := range ends {
-		q.bucket(from, end, all, mean)
-		from = end
-	}
-	out := make([][]float64, len(opt.Levels))
-	for l, level := range opt.Levels {
-		out[l] = make([]float64, len(mean))
-		for h := range mean {
-			out[l][h] = all[h].at(level)
-		}
-	}
-	return out
-}
-
-// bucket fills the distributions of the steps ahead in [from, to).
-func (q *quantiler) bucket(from, to int, all []dist, mean []float64) {
-	best := q.best(q.candidates(from, to))
-	for h := from; h < to; h++ {
-		if len(best) == 0 {
-			for l := range all[h] {
-				all[h][l] = mean[h]
-			}
-			continue
-		}
-		for _, c := range best {
-			d := q.now(&c, h)
-			for l, v := range d {
-				all[h][l] += c.weight * v
-			}
-		}
-		slices.Sort(all[h][:])
-	}
-}
-
-// candidates returns all ways to make quantiles, with their losses.
-func (q *quantiler) candidates(from, to int) []candidate {
-	var all []candidate
-	for m := range q.r.names {
-		if q.r.now[m] == nil {
-			continue
-		}
-		for kind := range native {
-			if c, ok := q.score(m, kind, from, to); ok {
-				all = append(all, c)
-			}
-		}
-		if q.r.qnow[m] != nil {
-			if c, ok := q.scoreNative(m, from, to); ok {
-				all = append(all, c)
-			}
-		}
-	}
-	return all
-}
-
-// best keeps the best candidates and gives them weights that sum to 1.
-func (q *quantiler) best(all []candidate) []candidate {
-	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(a.loss, b.loss) })
-	all = all[:min(quantileBest, len(all))]
-	sum := 0.0
-	for i := range all {
-		all[i].weight = math.Pow((all[0].loss+tiny)/(all[i].loss+tiny), quantilePower)
-		sum += all[i].weight
-	}
-	for i := range all {
-		all[i].weight /= sum
-	}
-	return all
-}
-
-// scaleAt returns what residuals are divided by at an origin; the last one is the end.
-func (q *quantiler) scaleAt(kind scaleKind, o int) float64 {
-	if kind == plain {
-		return 1
-	}
-	return max(q.r.spread[o], 1e-3*q.r.spreadMean)
-}
-
-// score judges the residual quantiles of a member.
-func (q *quantiler) score(m int, kind scaleKind, from, to int) (candidate, bool) {
-	r := q.r
-	q.buf = q.buf[:0]
-	var count [folds]int
-	for o := range r.origins {
-		s := q.scaleAt(kind, o)
-		for h := from; h < to; h++ {
-			cell := o*r.horizon + h
-			if e := (r.actual[cell] - r.paths[m][cell]) / s; e == e {
-				q.buf = append(q.buf, scored{e, q.fold[o]})
-				count[q.fold[o]]++
-			}
-		}
-	}
-	n := len(q.buf)
-	if n < 2 || slices.Max(count[:]) == n {
-		return candidate{}, false
-	}
-	slices.SortFunc(q.buf, func(a, b scored) int { return cmp.Compare(a.e, b.e) })
-	var without [folds][deciles]float64
-	for f := range without {
-		without[f] = q.without(f, n-count[f])
-	}
-	loss := 0.0
-	for o := range r.origins {
-		s, shape := q.scaleAt(kind, o), &without[q.fold[o]]
-		for h := from; h < to; h++ {
-			cell := o*r.horizon + h
-			if p, a := r.paths[m][cell], r.actual[cell]; p == p && a == a {
-				for l, e := range shape {
-					loss += pinball(a, max(q.low, p+s*e), grid[firstDecile+l])
-				}
-			}
-		}
-	}
-	c := candidate{member: m, kind: kind, loss: loss / float64(n), errors: make([]float64, n)}
-	for i, v := range q.buf {
-		c.errors[i] = v.e
-	}
-	return c, true
-}
-
-// without returns the deciles of the residuals outside a fold, of which there are n.
-func (q *quantiler) without(fold, n int) (out [deciles]float64) {
-	l, seen, last := 0, 0, 0.0
-	target := func() float64 { return max(0, min(grid[firstDecile+l]*float64(n+1)-1, float64(n-1))) }
-	at := target()
-	for _, v := range q.buf {
-		if v.fold == fold {
-			continue
-		}
-		for l < deciles && at <= float64(seen) {
-			if seen == 0 {
-				last = v.e
-			}
-			out[l] = v.e - (float64(seen)-at)*(v.e-last)
-			if l++; l < deciles {
-				at = target()
-			}
-		}
-		last = v.e
-		seen++
-	}
-	return out
-}
-
-// scoreNative judges the quantiles that a member forecasts by itself.
-func (q *quantiler) scoreNative(m, from, to int) (candidate, bool) {
-	r := q.r
-	loss, n := 0.0, 0
-	for o := range r.origins {
-		for h := from; h < to; h++ {
-			cell := o*r.horizon + h
-			a := r.actual[cell]
-			if p := r.paths[m][cell]; a != a || p != p {
-				continue
-			}
-			n++
-			for l := range deciles {
-				loss += pinball(a, max(q.low, r.qpaths[m][firstDecile+l][cell]), grid[firstDecile+l])
-			}
-		}
-	}
-	return candidate{member: m, kind: native, loss: loss / float64(max(n, 1))}, n > 0
-}
-
-// now returns the distribution of a candidate h+1 steps after the end.
-func (q *quantiler) now(c *candidate, h int) (d dist) {
-	for l, level := range grid {
-		if c.kind == native {
-			d[l] = q.r.qnow[c.member][l][h]
-		} else {
-			d[l] = q.r.now[c.member][h] + q.scaleAt(c.kind, len(q.r.origins))*empirical(c.errors, level)
-		}
-		d[l] = max(q.low, d[l])
-	}
-	return d
-}
 
 // at returns the quantile of a level, by interpolation.
 func (d *dist) at(level float64) float64 {
@@ -261,6 +40,214 @@ func (d *dist) at(level float64) float64 {
 	}
 	share := (level - grid[i-1]) / (grid[i] - grid[i-1])
 	return d[i-1] + share*(d[i]-d[i-1])
+}
+
+// spreadOut is what the past says about the future: distributions, and the share of each member in them by bucket.
+type spreadOut struct {
+	dists  []dist
+	shares [][]float64
+	// guessed says that no past window could be scored at some step.
+	guessed bool
+}
+
+// tuning holds the settings that a test may vary.
+type tuning struct {
+	Tail  float64
+	Round int
+}
+
+func (o *Options) tuned() *tuning {
+	if o.tune != nil {
+		return o.tune
+	}
+	return &tuning{Tail: tailReach}
+}
+
+// bound keeps all quantiles within [low, high]; what is no number becomes the point forecast.
+func (s *spreadOut) bound(mean []float64, low, high float64) {
+	for h := range s.dists {
+		last := low
+		for l, v := range s.dists[h] {
+			if v != v {
+				v = mean[h]
+			}
+			last = max(last, min(v, high))
+			s.dists[h][l] = last
+		}
+	}
+}
+
+// medians writes the medians and returns the shares of the members in them.
+func (s *spreadOut) medians(dst []float64, _ []int) [][]float64 {
+	for h := range dst {
+		dst[h] = s.dists[h].at(0.5)
+	}
+	return s.shares
+}
+
+// quantiles returns the quantiles of the levels, rounded if the values are counts.
+func (s *spreadOut) quantiles(levels []float64, counts bool) [][]float64 {
+	out := table(len(levels), len(s.dists))
+	for l, level := range levels {
+		for h := range s.dists {
+			out[l][h] = s.dists[h].at(level)
+			if counts {
+				out[l][h] = math.Round(out[l][h])
+			}
+		}
+	}
+	return out
+}
+
+// whole reports whether all known values are whole numbers.
+func whole(y []float64) bool {
+	for _, v := range y {
+		if v == v && v != math.Trunc(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// distributions makes a distribution for each step ahead: per bucket of horizons those that did best on the past windows, averaged
+// quantile by quantile. Where nothing could be scored it guesses from the values, around mean.
+func distributions(y []float64, r *record, ends []int, mean []float64, low float64, t *tuning) spreadOut {
+	q := &quantiler{r: r, low: low, fold: make([]int, len(r.origins))}
+	for o := range q.fold {
+		q.fold[o] = o * folds / len(r.origins)
+	}
+	out := spreadOut{dists: make([]dist, len(mean))}
+	var cands [][]candidate
+	from := 0
+	for _, end := range ends {
+		var bucket []candidate
+		if len(r.origins) >= fewWindows {
+			bucket = q.candidates(from, end)
+		}
+		cands = append(cands, bucket)
+		from = end
+	}
+	judge(cands, len(r.origins))
+	var guess *guesser
+	tails := tailFactor(len(r.origins), t)
+	from = 0
+	for b, end := range ends {
+		best := pick(cands[b])
+		shares := make([]float64, len(r.names))
+		for _, c := range best {
+			shares[c.member] += c.weight
+		}
+		out.shares = append(out.shares, shares)
+		for h := from; h < end; h++ {
+			if len(best) > 0 {
+				q.mixed(best, h, &out.dists[h])
+				out.dists[h].widen(tails, low)
+				continue
+			}
+			if guess == nil {
+				guess = newGuesser(y)
+			}
+			out.guessed = true
+			guess.fill(&out.dists[h], mean[h], low)
+		}
+		from = end
+	}
+	return out
+}
+
+// mixed writes the weighted mean of the distributions h+1 steps after the end.
+func (q *quantiler) mixed(best []candidate, h int, dst *dist) {
+	for i := range best {
+		d := q.now(&best[i], h)
+		for l, v := range d {
+			dst[l] += best[i].weight * v
+		}
+	}
+	slices.Sort(dst[:])
+}
+
+// judge makes one loss of the losses of the windows. A window where everybody loses much, such as a burst, would rule a plain mean:
+// it counts less. The losses of the other buckets count, too, because one bucket's windows are few.
+func judge(cands [][]candidate, windows int) {
+	type way struct {
+		member int
+		kind   scaleKind
+	}
+	total := map[way]float64{}
+	for _, bucket := range cands {
+		weights := windowWeights(bucket, windows)
+		best := math.Inf(1)
+		for i := range bucket {
+			bucket[i].loss = bucket[i].mean(weights)
+			best = min(best, bucket[i].loss)
+		}
+		for i := range bucket {
+			bucket[i].loss = (bucket[i].loss + tiny) / (best + tiny)
+			total[way{bucket[i].member, bucket[i].kind}] += bucket[i].loss / float64(len(cands))
+		}
+	}
+	for _, bucket := range cands {
+		for i := range bucket {
+			c := &bucket[i]
+			c.loss = ownShare*c.loss + (1-ownShare)*total[way{c.member, c.kind}]
+		}
+	}
+}
+
+// windowWeights returns what each window counts.
+func windowWeights(bucket []candidate, windows int) []float64 {
+	weights := make([]float64, windows)
+	size, n := 0.0, 0.0
+	for o := range weights {
+		sum, k := 0.0, 0.0
+		for i := range bucket {
+			if v := bucket[i].losses[o]; v == v {
+				sum += v
+				k++
+			}
+		}
+		if k > 0 {
+			weights[o] = sum / k
+			size += sum / k
+			n++
+		}
+	}
+	size /= max(n, 1)
+	for o, w := range weights {
+		weights[o] = math.Pow((w+windowFloor*size+tiny)/(size+tiny), -windowPower)
+	}
+	return weights
+}
+
+// mean returns the mean loss of the windows that the candidate could forecast.
+func (c *candidate) mean(weights []float64) float64 {
+	sum, mass := 0.0, 0.0
+	for o, v := range c.losses {
+		if v == v {
+			sum += weights[o] * v
+			mass += weights[o]
+		}
+	}
+	if mass == 0 || math.IsNaN(sum/mass) {
+		return math.Inf(1)
+	}
+	return sum / mass
+}
+
+// pick keeps the best candidates and gives them weights that sum to 1.
+func pick(all []candidate) []candidate {
+	all = slices.DeleteFunc(slices.Clone(all), func(c candidate) bool { return !(c.loss <= math.MaxFloat64) })
+	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(a.loss, b.loss) })
+	all = all[:min(quantileBest, len(all))]
+	sum := 0.0
+	for i := range all {
+		all[i].weight = math.Pow((all[0].loss+tiny)/(all[i].loss+tiny), quantilePower)
+		sum += all[i].weight
+	}
+	for i := range all {
+		all[i].weight /= sum
+	}
+	return all
 }
 
 // pinball is the quantile loss, doubled: at the median it is the absolute error.

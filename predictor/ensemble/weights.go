@@ -178,6 +178,9 @@ func (w *weigher) skill(y []float64, opt *Options, low float64) models.Skill {
 	return s
 }
 
+// roots reports whether the members are averaged by their square roots.
+func (r *record) roots() bool { return r.relative && r.low == 0 }
+
 // past writes what the ensemble would have said at a window; members that had no forecast leave their weight to the others.
 func (w *weigher) past(dst []float64, o int, weights [][]float64) {
 	for b := range weights {
@@ -192,7 +195,7 @@ func (w *weigher) past(dst []float64, o int, weights [][]float64) {
 			weights[b][m] /= sum
 		}
 	}
-	mix(dst, weights, w.ends, func(m, h int) float64 { return max(w.r.low, w.r.paths[m][o*w.r.horizon+h]) })
+	mix(dst, weights, w.ends, w.r.roots(), func(m, h int) float64 { return max(w.r.low, w.r.paths[m][o*w.r.horizon+h]) })
 }
 
 // latest returns the last known value.

@@ -299,3 +299,93 @@ func show(periods []season.Period) string {
 	}
 	return strings.Join(out, " ")
 }
+
+// timerOf returns the gap that at least nine in ten gaps between active steps equal, if there are five gaps and it is at least 2.
+func timerOf(y []float64) (gap int, ok bool) {
+	counts := map[int]int{}
+	last, gaps, best := -1, 0, 0
+	for i, v := range y {
+		if v > 0 {
+			if last >= 0 {
+				gaps++
+				counts[i-last]++
+				if n := counts[i-last]; n > best {
+					best, gap = n, i-last
+				}
+			}
+			last = i
+		}
+	}
+	return gap, gaps >= 5 && gap >= 2 && 10*best >= 9*gaps
+}
+
+// TestRealTimers checks that functions which plainly run on a timer are found to.
+func TestRealTimers(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	data := slices.Concat(load(t, dir, "s2_azure2019_fn1d"), load(t, dir, "s11_azure2019_profile14d"))
+	for _, step := range []time.Duration{time.Minute, unknown} {
+		timers, right := 0, 0
+		wrong := tally{}
+		for _, r := range data {
+			y := r.series.Values()
+			gap, ok := timerOf(y)
+			if !ok {
+				continue
+			}
+			timers++
+			got := steps(season.Detect(y, season.Options{Step: step}))
+			if slices.Contains(got, gap) {
+				right++
+			} else {
+				wrong[fmt.Sprintf("%d as %v", gap, got)]++
+			}
+		}
+		t.Logf("step %s: %d of %d timers; else %v", step, right, timers, wrong)
+		if 100*right < 95*timers {
+			t.Errorf("step %s: %d of %d timers, want 95 %%", step, right, timers)
+		}
+	}
+}
+
+// shuffled glues random pieces of y, of random lengths around mean: its bursts and distribution without its periods longer than
+// that.
+func shuffled(g generator, y []float64, mean float64) []float64 {
+	out := make([]float64, 0, len(y))
+	for len(out) < len(y) {
+		length := min(1+int(mean*g.r.ExpFloat64()), len(y)-len(out))
+		from := g.r.IntN(len(y) - length + 1)
+		out = append(out, y[from:from+length]...)
+	}
+	return out
+}
+
+// TestRealNoise counts the series in which a period of half a day and more is seen in real series after their order was destroyed.
+func TestRealNoise(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	wrong, runs := 0, 0
+	for _, set := range []string{"c1_m4_hourly", "c3_bitbrains_vms_5min", "w4_ms_cloud_monitoring", "w5_nab", "s1_azure2021_fn14d"} {
+		g := newGenerator(1)
+		found := tally{}
+		for _, r := range load(t, dir, set) {
+			perDay := int(24 * time.Hour / r.step)
+			for range 4 {
+				y := shuffled(g, r.series.Values(), float64(perDay)/4)
+				runs++
+				for _, p := range season.Detect(y, season.Options{Step: r.step}) {
+					if p.Steps >= perDay/2 {
+						wrong++
+						found[fmt.Sprintf("%d (cycles %d)", p.Steps, p.Cycles)]++
+						break
+					}
+				}
+			}
+		}
+		t.Logf("%s: %v", set, found)
+	}
+	t.Logf("%d of %d", wrong, runs)
+	if 100*wrong > 2*runs {
+		t.Errorf("found in %d of %d, want at most 2 %%", wrong, runs)
+	}
+}

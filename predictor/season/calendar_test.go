@@ -251,3 +251,42 @@ func TestDetectDSTSaysWhen(t *testing.T) {
 		t.Errorf("nothing gives %+v", zero)
 	}
 }
+
+func TestDetectDSTTakesAnything(t *testing.T) {
+	t.Parallel()
+	berlin := zone(t, "Europe/Berlin")
+	rapid.Check(t, func(t *rapid.T) {
+		unit := hostile(t)
+		var y []float64
+		for range rapid.IntRange(0, 12).Draw(t, "units") {
+			y = append(y, unit...)
+		}
+		start := time.Unix(int64(rapid.IntRange(1_000_000_000, 1_800_000_000).Draw(t, "start")), 0)
+		step := rapid.SampledFrom([]time.Duration{-1, 0, time.Minute, 7 * time.Minute, 30 * time.Minute, time.Hour, 24 * time.Hour, 48 * time.Hour}).Draw(t, "step")
+		got := season.DetectDST(y, start, step, berlin)
+		if got.Score != got.Score || got.Days < 0 || got.Days > 14 || got.At.IsZero() != (got.Change == 0) {
+			t.Fatalf("%+v", got)
+		}
+	})
+}
+
+func FuzzParseDate(f *testing.F) {
+	for _, text := range []string{"2026-12-25", "2026-02-29", "0000-01-01", "9999-12-31", "", "2026-1-2", "2026-12-25T00:00:00Z"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := season.ParseDate(text)
+		if err != nil {
+			if !errors.Is(err, models.ErrInvalid) {
+				t.Fatalf("error %v is not ErrInvalid", err)
+			}
+			return
+		}
+		if again, err := season.ParseDate(d.String()); err != nil || again != d {
+			t.Fatalf("%q became %s, which becomes %s, %v", text, d, again, err)
+		}
+		if _, err := season.NewCalendar(nil, []season.Holiday{{Date: d}}); err != nil {
+			t.Fatalf("%s was read and is refused: %v", d, err)
+		}
+	})
+}

@@ -137,7 +137,7 @@ func (s *search) try(f found) {
 	c, alone := f.candidate, f.alone
 	rest := alone
 	if len(s.accepted) > 0 {
-		rest = fold(s.rest, c.steps, s.absorbed(c.steps), s.buf)
+		rest = fold(s.rest, c.steps, s.divisor(c.steps), s.buf)
 		// A profile of k cycles predicts the next one better than its mean does from this ratio on.
 		k := float64(rest.cycles)
 		if !passes(rest, c) || rest.ratio < 1+k/(k-1) {
@@ -167,15 +167,15 @@ func passes(f fit, c candidate) bool {
 	return f.cycles >= minFoundCycles && f.score >= foundScore && f.share >= foundShare
 }
 
-// absorbed returns the share of the degrees of freedom of a profile of the given steps that accepted divisors have taken.
-func (s *search) absorbed(steps int) float64 {
-	most := 0.0
+// divisor returns the longest accepted period that divides steps, or 0.
+func (s *search) divisor(steps int) int {
+	longest := 0
 	for _, f := range s.accepted {
 		if steps%f.steps == 0 {
-			most = max(most, float64(f.steps)/float64(steps))
+			longest = max(longest, f.steps)
 		}
 	}
-	return most
+	return longest
 }
 
 // remove takes the profile of a fit out of the rest.
@@ -200,7 +200,7 @@ func (s *search) rebuild() {
 	s.accepted, s.rest = nil, nil
 	for _, f := range kept {
 		if len(s.accepted) > 0 {
-			f.rest = fold(s.rest, f.steps, s.absorbed(f.steps), s.buf)
+			f.rest = fold(s.rest, f.steps, s.divisor(f.steps), s.buf)
 		} else {
 			f.rest = f.alone
 		}

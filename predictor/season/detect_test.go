@@ -74,6 +74,19 @@ func TestDetectFindsClearSeasons(t *testing.T) {
 			}
 			return y
 		}},
+		{"week of light weekends unknown step", unknown, []int{24, 168}, func(g generator) []float64 { return g.weekly(700, 24, 200, 0.9) }},
+		{"week under a level that wanders unknown step", unknown, []int{24, 168}, func(g generator) []float64 {
+			y := g.weekly(700, 24, 500, 0.8)
+			for i, v := range g.ar(len(y), 0.98, 10, 0.1) {
+				y[i] *= math.Exp(v - 10)
+			}
+			return y
+		}},
+		{"rare calls by day", minute, []int{1440}, func(g generator) []float64 { return g.daily(14*1440, 1440, 0.05, 0.9) }},
+		{"timer 87", minute, []int{87}, func(g generator) []float64 { return g.timer(1440, 87, 1, 0.02) }},
+		{"timer 200 of 2", minute, []int{200}, func(g generator) []float64 { return g.timer(2000, 200, 2, 0) }},
+		{"timer 60 that sometimes fails", minute, []int{60}, func(g generator) []float64 { return g.unsure(1440, 60, 0.8) }},
+		{"timer 87 that sometimes fails", minute, []int{87}, func(g generator) []float64 { return g.unsure(1440, 87, 0.8) }},
 		{"odd period 100", minute, []int{100}, func(g generator) []float64 { return g.daily(3000, 100, 20, 0.6) }},
 	}
 	for _, tt := range tests {

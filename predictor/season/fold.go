@@ -22,9 +22,9 @@ type fit struct {
 	origin  int       // the series' index at which phase 0 of the first used cycle lies
 }
 
-// fold cuts the newest full cycles of x, takes the trend out and compares the phases by an analysis of variance. absorbed is
-// the share of the degrees of freedom of a profile that earlier profiles have taken.
-func fold(x []float64, period int, absorbed float64, buf *buffers) fit {
+// fold cuts the newest full cycles of x, takes the trend out and compares the phases by an analysis of variance. divisor is an
+// accepted period that divides this one and whose profile is no longer in x, or 0.
+func fold(x []float64, period, divisor int, buf *buffers) fit {
 	k := len(x) / period
 	f := fit{period: period, cycles: k, origin: len(x) - k*period}
 	if k < 2 {
@@ -33,10 +33,11 @@ func fold(x []float64, period int, absorbed float64, buf *buffers) fit {
 	d := buf.deviations[:k*period]
 	detrend(d, x[f.origin:], period, buf)
 	f.profile = make([]float64, period)
-	f.ratio, f.score = analyse(d, period, absorbed, f.profile, buf)
+	null := baseOf(d, period, divisor, buf.counts)
+	f.ratio, f.score = analyse(d, period, null, f.profile, buf)
 	if period >= 2*bins {
 		cells := collapse(d, period, buf.cells)
-		if r, s := analyse(cells, bins, absorbed, buf.cellProfile, buf); s > f.score || !isFinite(f.score) {
+		if r, s := analyse(cells, bins, null, buf.cellProfile, buf); s > f.score || !isFinite(f.score) {
 			f.ratio, f.score = r, s
 		}
 	}
@@ -152,7 +153,7 @@ func collapse(d []float64, period int, cells []float64) []float64 {
 
 // analyse compares the m phases of the rows of d. It writes their means to profile and returns the F ratio and its normal
 // score; the noise may be autocorrelated within a cycle.
-func analyse(d []float64, m int, absorbed float64, profile []float64, buf *buffers) (ratio, score float64) {
+func analyse(d []float64, m int, null base, profile []float64, buf *buffers) (ratio, score float64) {
 	between, within, present := phaseSquares(d, profile, buf.counts)
 	used := 0
 	for j := range m {
@@ -165,18 +166,18 @@ func analyse(d []float64, m int, absorbed float64, profile []float64, buf *buffe
 	if used < 2 || present <= used || between <= 0 {
 		return 0, 0
 	}
-	between /= float64(used-1) * (1 - absorbed)
+	between /= float64(used-1) * (1 - null.absorbed)
 	within /= float64(present - used)
 	if within <= 1e-12*between {
 		return math.Inf(1), certain
 	}
 	ratio = between / within
 	rows := float64(present) / float64(used)
-	free := float64(used-1) * (1 - absorbed)
+	free := float64(used-1) * (1 - null.absorbed)
 	if score = fScore(ratio, free, max(free*(rows-1), 1)); score < knownScore {
 		return ratio, score // autocorrelation can only lower it
 	}
-	free = max(freedom(d, m, profile, buf.noise)*(1-absorbed), 1)
+	free = max(freedom(d, m, profile, buf.noise)*null.even*(1-null.absorbed), 1)
 	return ratio, fScore(ratio, free, max(free*(rows-1), 1))
 }
 
@@ -228,6 +229,40 @@ func freedom(d []float64, m int, profile, scratch []float64) float64 {
 	}
 	sum += (half - float64(at)) * last // the middle lag of an odd cycle
 	return min(half/(sum-0.25), float64(m-1))
+}
+
+// base is what is known of the null hypothesis: the seasons already accepted.
+type base struct {
+	absorbed float64 // the share of the degrees of freedom of a profile that a shorter one has taken
+	even     float64 // how evenly the variance is spread over the phases, in (0, 1]
+}
+
+// baseOf returns the base that an accepted period which divides the tested one gives, 0 for none. A timer that sometimes fails
+// has variance in one phase only, and a profile of several of its periods has so many degrees of freedom, not more:
+// (Σv)²/(m·Σv²) of all, with v the variances of the m phases of the divisor.
+func baseOf(d []float64, period, divisor int, squares []float64) base {
+	if divisor == 0 {
+		return base{even: 1}
+	}
+	squares = squares[:divisor]
+	clear(squares)
+	for i := 0; i+divisor <= len(d); i += divisor {
+		for j, v := range d[i : i+divisor] {
+			if v == v {
+				squares[j] += v * v
+			}
+		}
+	}
+	sum, sumSquares := 0.0, 0.0
+	for _, v := range squares {
+		sum += v
+		sumSquares += v * v
+	}
+	b := base{absorbed: float64(divisor) / float64(period), even: 1}
+	if sumSquares > 0 {
+		b.even = sum * sum / (float64(divisor) * sumSquares)
+	}
+	return b
 }
 
 // residuals returns what the profile leaves of rows of d that are evenly spread, 0 for what is missing, in scratch, and the

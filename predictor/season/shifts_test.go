@@ -26,6 +26,7 @@ func TestLevelShifts(t *testing.T) {
 			}
 			return y
 		}},
+		{"none for a small move in a long series", 0, nil, 0, func(g generator) []float64 { return shift(g.counts(4*n, 50), 1.12) }},
 		{"half way", 0, []int{300}, 2, func(g generator) []float64 { return shift(g.counts(n, 50), 2) }},
 		{"late", 0, []int{560}, 2, func(g generator) []float64 {
 			y := g.counts(n, 50)

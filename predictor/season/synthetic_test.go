@@ -142,3 +142,14 @@ func grow(y []float64, factor float64) []float64 {
 	}
 	return y
 }
+
+// unsure is a timer that fires with a probability only.
+func (g generator) unsure(n, period int, probability float64) []float64 {
+	y := make([]float64, n)
+	for i := 3; i < n; i += period {
+		if g.r.Float64() < probability {
+			y[i] = 1
+		}
+	}
+	return y
+}
