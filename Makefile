@@ -49,6 +49,10 @@ fuzz: ## Fuzz every parser, FUZZTIME each (default 10s)
 bench: ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-backtest
+bench-backtest: ## Backtest 1,000 functions; TRACE=folder names the trace that they are made of
+	PILOTLIGHT_BENCH_TRACE=$(abspath $(TRACE)) go test ./internal/app -run '^$$' -bench '^BenchmarkBacktest$$' -benchtime 1x -benchmem -timeout 30m
+
 $(TOOLS)/.stamp: tools/go.mod tools/go.sum
 	mkdir -p $(TOOLS)
 	cd tools && go build -o $(TOOLS)/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint golang.org/x/tools/cmd/deadcode

@@ -81,7 +81,7 @@ type row struct {
 type shown struct {
 	*Target
 
-	Mine, Now *sim.Usage
+	Mine, Now sim.Usage
 	Sign      string
 }
 
@@ -98,7 +98,7 @@ func (r *Result) view() (*view, error) {
 	v.rows()
 	for _, i := range r.Order()[:min(htmlTargets, len(r.Targets))] {
 		t := &r.Targets[i]
-		s := shown{Target: t, Mine: &t.Usages[0], Now: &t.Usages[1]}
+		s := shown{Target: t, Mine: t.Usages[0], Now: t.Usages[1]}
 		s.Sign = sign(s.Now.Burden(r.Setting, r.ColdStartPrice), s.Mine.Burden(r.Setting, r.ColdStartPrice))
 		v.Shown = append(v.Shown, s)
 	}
@@ -135,7 +135,7 @@ func (v *view) cards() {
 	m, n := &v.Mine.Usage, &v.Now.Usage
 	add("cold starts", float64(m.ColdStarts), float64(n.ColdStarts), grouped)
 	add("seconds of cold start", m.ColdSeconds, n.ColdSeconds, grouped)
-	add("idle GB-seconds", m.IdleGBs(), n.IdleGBs(), grouped)
+	add(v.IdleName(), v.Idle(*m), v.Idle(*n), grouped)
 	add("dollars", m.USD, n.USD, dollars)
 }
 

@@ -248,3 +248,19 @@ func (r *Result) Order() []int {
 	})
 	return out
 }
+
+// Idle is the idle memory that somebody pays for, in GB-seconds: that of the floor only where the platform keeps others for free.
+func (r *Result) Idle(u sim.Usage) float64 {
+	if r.Setting == sim.Customer {
+		return u.ProvIdleGBs
+	}
+	return u.IdleGBs()
+}
+
+// IdleName is what Idle is called.
+func (r *Result) IdleName() string {
+	if r.Setting == sim.Customer {
+		return "paid idle GB-s"
+	}
+	return "idle GB-s"
+}

@@ -86,7 +86,7 @@ func TestFinish(t *testing.T) {
 	if r.Reasons[0].Code != "a" || r.Accuracy.Skill != 0.5 || r.Accuracy.Forecasts != 10 {
 		t.Errorf("sums: %+v, %+v", r.Reasons, r.Accuracy)
 	}
-	if got, want := r.Verdict(), "Against today (fixed-10): -50.0 % cold starts, -50.0 % idle memory, -50.0 % dollars, -50.0 % J."; !strings.HasPrefix(got, want) {
+	if got, want := r.Verdict(), "Against today (fixed-10): -50.0 % cold starts, -50.0 % idle memory that is paid for, -50.0 % dollars, -50.0 % J."; !strings.HasPrefix(got, want) {
 		t.Errorf("verdict %q, want %q", got, want)
 	}
 }

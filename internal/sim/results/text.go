@@ -40,7 +40,7 @@ const textTargets = 10
 
 func (r *Result) policies(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "policy\tcold starts\tcold share\tcold s\tidle GB-s\tcost $\tchanges\tJ\t\n")
+	fmt.Fprintf(t, "policy\tcold starts\tcold share\tcold s\t%s\tcost $\tchanges\tJ\t\n", r.IdleName())
 	for i := range r.Policies {
 		p := &r.Policies[i]
 		u := &p.Usage
@@ -53,7 +53,7 @@ func (r *Result) policies(w io.Writer) {
 		case Pilotlight, Baseline:
 		}
 		fmt.Fprintf(t, "%s\t%s\t%.3f %%\t%s\t%s\t%s\t%s\t%.3f\t\n", name, grouped(float64(u.ColdStarts)), 100*u.ColdShare(),
-			grouped(u.ColdSeconds), grouped(u.IdleGBs()), dollars(u.USD), grouped(float64(u.Decisions)), p.J)
+			grouped(u.ColdSeconds), grouped(r.Idle(*u)), dollars(u.USD), grouped(float64(u.Decisions)), p.J)
 	}
 	_ = t.Flush() // a builder takes everything
 }
@@ -64,11 +64,11 @@ func (r *Result) curve(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\nTrade-off over the price of a cold start, %d of %d targets:\n\n", r.CurveTargets, len(r.Targets))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "price\tcold starts\tcold s\tidle GB-s\tcost $\tbest baseline\tPilotlight to it\t\n")
+	fmt.Fprintf(t, "price\tcold starts\tcold s\t%s\tcost $\tbest baseline\tPilotlight to it\t\n", r.IdleName())
 	for i := range r.Curve {
 		c := &r.Curve[i]
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%.3f\t\n", number(c.ColdStartPrice), grouped(float64(c.Usage.ColdStarts)),
-			grouped(c.Usage.ColdSeconds), grouped(c.Usage.IdleGBs()), dollars(c.Usage.USD), c.Best, c.Ratio)
+			grouped(c.Usage.ColdSeconds), grouped(r.Idle(c.Usage)), dollars(c.Usage.USD), c.Best, c.Ratio)
 	}
 	_ = t.Flush() // as above
 }
@@ -79,12 +79,12 @@ func (r *Result) worst(w io.Writer, n int) {
 	}
 	fmt.Fprintf(w, "\nTargets with the most cold starts today:\n\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "target\tinvocations\tcold today\tcold with Pilotlight\tidle GB-s today\twith Pilotlight\tchanges\t\n")
+	fmt.Fprintf(t, "target\tinvocations\tcold today\tcold with Pilotlight\t%s today\twith Pilotlight\tchanges\t\n", r.IdleName())
 	for _, i := range r.Order()[:min(n, len(r.Targets))] {
 		x := &r.Targets[i]
 		mine, today := &x.Usages[0], &x.Usages[1]
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", clean(x.ID), grouped(float64(mine.Invocations)), grouped(float64(today.ColdStarts)),
-			grouped(float64(mine.ColdStarts)), grouped(today.IdleGBs()), grouped(mine.IdleGBs()), grouped(float64(mine.Decisions)))
+			grouped(float64(mine.ColdStarts)), grouped(r.Idle(*today)), grouped(r.Idle(*mine)), grouped(float64(mine.Decisions)))
 	}
 	_ = t.Flush() // as above
 }
@@ -95,8 +95,8 @@ func (r *Result) Verdict() string {
 	if mine == nil || today == nil || best == nil {
 		return ""
 	}
-	s := fmt.Sprintf("Against today (%s): %s cold starts, %s idle memory, %s dollars, %s J.", today.Name,
-		change(float64(today.Usage.ColdStarts), float64(mine.Usage.ColdStarts)), change(today.Usage.IdleGBs(), mine.Usage.IdleGBs()),
+	s := fmt.Sprintf("Against today (%s): %s cold starts, %s idle memory that is paid for, %s dollars, %s J.", today.Name,
+		change(float64(today.Usage.ColdStarts), float64(mine.Usage.ColdStarts)), change(r.Idle(today.Usage), r.Idle(mine.Usage)),
 		change(today.Usage.USD, mine.Usage.USD), change(today.Burden, mine.Burden))
 	return s + fmt.Sprintf(" Against the best baseline at this price (%s): %s J.", best.Name, change(best.Burden, mine.Burden))
 }

@@ -279,14 +279,18 @@ func bounds(p *plot.Plot, all []mark) {
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(powerTicks), plot.TickerFunc(powerTicks)
 }
 
-// powerTicks marks 1, 2 and 5 of each power of ten, only the powers if those are many.
+// powerTicks marks the powers of ten and, the fewer they are, the more between them.
 func powerTicks(low, high float64) []plot.Tick {
+	marks := []float64{1, 2, 5}
+	switch span := high - low; {
+	case span > 3:
+		marks = []float64{1}
+	case span < 0.7:
+		marks = []float64{1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8}
+	}
 	var ticks []plot.Tick
 	for k := math.Floor(low); k <= high && len(ticks) < 60; k++ {
-		for _, m := range []float64{1, 2, 5} {
-			if m > 1 && high-low > 3 {
-				continue
-			}
+		for _, m := range marks {
 			if v := k + math.Log10(m); v >= low && v <= high {
 				ticks = append(ticks, plot.Tick{Value: v, Label: short(m * math.Pow(10, k))})
 			}
