@@ -74,8 +74,13 @@ func (m *mix) ask(o *odds) {
 	m.waiting, m.arrived, m.unknown = true, false, false
 }
 
-// answer learns from the answer to the question that waits.
-func (m *mix) answer(arrived bool) {
+// move changes a weight.
+func (m *mix) move(i int, by float64) {
+	m.weights[i] = float32(max(-mixMost, min(float64(m.weights[i])+by, mixMost)))
+}
+
+// answer learns from the answer to the question that waits; the weights of others move along.
+func (m *mix) answer(arrived bool, others []mix) {
 	m.waiting = false
 	var o odds
 	for i, v := range m.asked {
@@ -93,7 +98,10 @@ func (m *mix) answer(arrived bool) {
 		}
 		info := float64(m.information[i]) + p*(1-p)*x*x
 		m.information[i] = float32(info)
-		m.weights[i] = float32(max(-mixMost, min(float64(m.weights[i])+e*x/info, mixMost)))
+		m.move(i, e*x/info)
+		for j := range others {
+			others[j].move(i, e*x/info)
+		}
 	}
 }
 

@@ -77,11 +77,16 @@ func (f *Arrivals) answer(y float64) {
 			m.arrived = m.arrived || y > 0
 			m.unknown = m.unknown || math.IsNaN(y)
 		}
+		// The first head asks at every step. The others, whose strides pass over most ticks of a slow timer, learn from it too.
+		var others []mix
+		if i == 0 {
+			others = f.mixes[1:]
+		}
 		switch {
 		case due && m.unknown && !m.arrived:
 			m.waiting = false
 		case due:
-			m.answer(m.arrived)
+			m.answer(m.arrived, others)
 		}
 	}
 }
@@ -92,19 +97,26 @@ func (f *Arrivals) ask() {
 		return
 	}
 	var single, within [mixFarthest]odds
-	depth := 0
-	for i, h := range mixHeads() {
-		if (f.timer.now-1)%h.stride != 0 {
-			continue
+	heads := mixHeads()
+	asks := func(h mixHead) bool { return (f.timer.now-1)%h.stride == 0 }
+	far, farAny := 0, 0
+	for _, h := range heads {
+		switch {
+		case !asks(h):
+		case h.any:
+			farAny = max(farAny, h.lead)
+		default:
+			far = max(far, h.lead)
 		}
-		if h.lead > depth {
-			depth = h.lead
-			f.oddsSingle(single[:depth])
-			f.oddsWithin(within[:depth])
-		}
-		if h.any {
+	}
+	f.oddsSingle(single[:far])
+	f.oddsWithin(within[:farAny])
+	for i, h := range heads {
+		switch {
+		case !asks(h):
+		case h.any:
 			f.mixes[i].ask(&within[h.lead-1])
-		} else {
+		default:
 			f.mixes[i].ask(&single[h.lead-1])
 		}
 	}
@@ -113,8 +125,7 @@ func (f *Arrivals) ask() {
 // oddsSingle writes the log odds of an arrival in each of the next steps.
 func (f *Arrivals) oddsSingle(dst []odds) {
 	base := f.hazard.base.rate()
-	p := make([]float64, 2*len(dst))
-	hazard, timer := p[:len(dst)], p[len(dst):]
+	hazard, timer := make([]float64, len(dst)), make([]float64, len(dst))
 	_ = f.hazard.Arrival(hazard) // never an error after a value
 	f.timer.probabilities(timer)
 	shares := f.oddsOfShares(base)
@@ -133,8 +144,7 @@ func (f *Arrivals) oddsOfShares(base float64) odds {
 // oddsWithin writes the log odds of an arrival in any of the next steps.
 func (f *Arrivals) oddsWithin(dst []odds) {
 	base := f.hazard.base.rate()
-	p := make([]float64, 2*len(dst))
-	hazard, timer := p[:len(dst)], p[len(dst):]
+	hazard, timer := make([]float64, len(dst)), make([]float64, len(dst))
 	_ = f.hazard.Within(hazard) // never an error after a value
 	f.timer.probabilities(timer)
 	anyOf(timer)

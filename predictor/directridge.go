@@ -46,12 +46,15 @@ type ridgeRow struct {
 type ridgeSums struct {
 	rows int
 	xx   [ridgeCommon][ridgeCommon]float64
-	h    [ridgeH]struct {
-		cross [ridgeAhead][ridgeCommon]float64
-		qq    [ridgeAhead][ridgeAhead]float64
-		xy    [ridgeCommon]float64
-		qy    [ridgeAhead]float64
-	}
+	h    [ridgeH]ridgeAheadSums
+}
+
+// ridgeAheadSums are the sums with the features and the target of one horizon.
+type ridgeAheadSums struct {
+	cross [ridgeAhead][ridgeCommon]float64
+	qq    [ridgeAhead][ridgeAhead]float64
+	xy    [ridgeCommon]float64
+	qy    [ridgeAhead]float64
 }
 
 // DirectRidge forecasts by one ridge regression for each of ten horizons, up to 60 steps, in between by interpolation, beyond by
@@ -135,14 +138,13 @@ func (r *DirectRidge) describe(row *ridgeRow) {
 		x = append(x, m-a)
 	}
 	if r.period == 0 {
-		x = append(x, 0, 0, 0, 0, 0)
+		clear(row.common[len(x):])
 		row.ahead = [ridgeH][ridgeAhead]float64{}
 		return
 	}
 	s, c := math.Sincos(2 * math.Pi * float64(r.prof.at) / float64(r.period))
 	scale := r.hi - r.lo
-	x = append(x, s*scale, c*scale, 2*s*c*scale, (c*c-s*s)*scale, r.usual(0)-a)
-	_ = x
+	copy(row.common[len(x):], []float64{s * scale, c * scale, 2 * s * c * scale, (c*c - s*s) * scale, r.usual(0) - a})
 	for i, h := range ridgeHorizons {
 		age := r.period - wrap(h-1, r.period) // 1 is the latest value
 		row.ahead[i] = [ridgeAhead]float64{
@@ -188,7 +190,11 @@ func (r *DirectRidge) learn() {
 	if missing > ridgeH/2 {
 		return
 	}
-	s := &r.sums
+	r.sums.add(row, &target, r.period > 0)
+}
+
+// add takes a row and what came after it into the sums.
+func (s *ridgeSums) add(row *ridgeRow, target *[ridgeH]float64, seasonal bool) {
 	s.rows++
 	for i, v := range row.common {
 		for j, w := range row.common[:i+1] {
@@ -196,23 +202,27 @@ func (r *DirectRidge) learn() {
 		}
 	}
 	for k := range s.h {
-		e, q, d := &s.h[k], &row.ahead[k], target[k]
+		e, d := &s.h[k], target[k]
 		for i, v := range row.common {
 			e.xy[i] += v * d
 		}
-		if r.period == 0 {
-			continue
+		if seasonal {
+			e.add(row, &row.ahead[k], d)
 		}
-		for i, v := range q {
-			c := &e.cross[i]
-			for j, w := range row.common {
-				c[j] += v * w
-			}
-			for j, w := range q[:i+1] {
-				e.qq[i][j] += v * w
-			}
-			e.qy[i] += v * d
+	}
+}
+
+// add takes the features at the horizon into the sums.
+func (e *ridgeAheadSums) add(row *ridgeRow, ahead *[ridgeAhead]float64, d float64) {
+	for i, v := range ahead {
+		c := &e.cross[i]
+		for j, w := range row.common {
+			c[j] += v * w
 		}
+		for j, w := range ahead[:i+1] {
+			e.qq[i][j] += v * w
+		}
+		e.qy[i] += v * d
 	}
 }
 
@@ -261,64 +271,77 @@ func (r *DirectRidge) base(h int) float64 {
 	return r.usual(h)
 }
 
-// solve returns the coefficients of a horizon by Cholesky's method; features that never moved get none.
+// solve returns the coefficients of a horizon.
 func (s *ridgeSums) solve(k int) (beta [ridgeP]float64) {
 	if s.rows == 0 {
 		return beta
 	}
-	var l [ridgeP][ridgeP]float64
+	var l [ridgeP][ridgeP]float64 // the lower half
 	e := &s.h[k]
-	at := func(i, j int) float64 {
-		switch {
-		case i < ridgeCommon:
-			return s.xx[i][j]
-		case j < ridgeCommon:
-			return e.cross[i-ridgeCommon][j]
-		}
-		return e.qq[i-ridgeCommon][j-ridgeCommon]
+	for i := range ridgeCommon {
+		copy(l[i][:], s.xx[i][:i+1])
 	}
-	var u [ridgeP]float64
-	for i := range ridgeP {
-		for j := range i + 1 {
-			sum := at(i, j)
-			if i == j {
-				sum *= 1 + ridgeShare
+	for i := range ridgeAhead {
+		copy(l[ridgeCommon+i][:], e.cross[i][:])
+		copy(l[ridgeCommon+i][ridgeCommon:], e.qq[i][:i+1])
+	}
+	copy(beta[:], e.xy[:])
+	copy(beta[ridgeCommon:], e.qy[:])
+	for i := range l {
+		l[i][i] *= 1 + ridgeShare
+	}
+	factor(&l)
+	substitute(&l, &beta)
+	return beta
+}
+
+// factor replaces the lower half of a positive matrix by its Cholesky factor. The row of a feature that the others explain, or that
+// never moved, becomes zero.
+func factor(l *[ridgeP][ridgeP]float64) {
+	for i := range l {
+		row := &l[i]
+		whole := row[i]
+		for j := range i {
+			sum := row[j]
+			for m, v := range l[j][:j] {
+				sum -= row[m] * v
 			}
-			for m := range j {
-				sum -= l[i][m] * l[j][m]
-			}
-			switch {
-			case i != j:
-				if l[j][j] > 0 {
-					l[i][j] = sum / l[j][j]
-				}
-			case sum > 1e-12*at(i, i):
-				l[i][i] = math.Sqrt(sum)
+			row[j] = 0
+			if pivot := l[j][j]; pivot > 0 {
+				row[j] = sum / pivot
 			}
 		}
-		if l[i][i] == 0 {
-			continue
+		sum := whole
+		for _, v := range row[:i] {
+			sum -= v * v
 		}
-		d := 0.0
-		if i < ridgeCommon {
-			d = e.xy[i]
-		} else {
-			d = e.qy[i-ridgeCommon]
+		row[i] = 0
+		if sum > 1e-12*whole {
+			row[i] = math.Sqrt(sum)
 		}
-		for m := range i {
-			d -= l[i][m] * u[m]
+	}
+}
+
+// substitute solves L·Lᵀ·x = b in place; unknowns of zero rows become zero.
+func substitute(l *[ridgeP][ridgeP]float64, b *[ridgeP]float64) {
+	for i := range b {
+		for m, v := range l[i][:i] {
+			b[i] -= v * b[m]
 		}
-		u[i] = d / l[i][i]
+		b[i] = divide(b[i], l[i][i])
 	}
 	for i := ridgeP - 1; i >= 0; i-- {
-		if l[i][i] == 0 {
-			continue
-		}
-		d := u[i]
 		for m := i + 1; m < ridgeP; m++ {
-			d -= l[m][i] * beta[m]
+			b[i] -= l[m][i] * b[m]
 		}
-		beta[i] = d / l[i][i]
+		b[i] = divide(b[i], l[i][i])
 	}
-	return beta
+}
+
+// divide returns 0 for a division by zero.
+func divide(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
 }

@@ -21,7 +21,6 @@ const (
 type profile struct {
 	period, reach int
 	at            int // the place of the next value
-	n             int // values seen, at most period times a few
 	mean          []float64
 	count         []float64 // known values at each place
 	// sum and mass are the sums of mean over the neighbours that have one, and their number.

@@ -13,16 +13,17 @@ var (
 
 const (
 	timerMagic = "PLTM"
-	// timerMemory arrivals are remembered: a day of a function that is active every fifth minute, months of a daily one.
-	timerMemory = 320
+	// timerMemory arrivals are remembered: a day of a function that is active every sixth minute, months of a daily one.
+	timerMemory = 256
 	// timerFound periods are found from the gaps, and timerFixed are always tried.
 	timerFound   = 5
 	timerFixed   = 3
 	timerPeriods = timerFound + timerFixed
 	// timerOrders is over how many arrivals gaps are taken, so that one timer between the ticks of another does not hide it.
 	timerOrders = 3
-	// timerForget and timerFloor bound the memory of which periods predict well.
-	timerForget = 0.99
+	// timerForget is what each arrival leaves of the memory of which periods predict well, and timerFloor bounds it: an old
+	// timer that stopped must not need as long to be forgotten as it took to be believed.
+	timerForget = 0.8
 	timerFloor  = -2
 	// timerFade is what a new gap leaves of the votes for the others.
 	timerFade = 0.99
@@ -59,7 +60,7 @@ type timerPeriod struct {
 // timer at all. The answers are averaged with weights proportional to the likelihood each period gave the recent steps,
 // with the base rate as one of them.
 //
-// That gaps tell timers is from Liu et al., "SPES" (ICDE 2024), which calls a function regular if one gap has 90 % of all or
+// That gaps tell timers is from SPES (ICDE 2024, arXiv 2403.17574), which calls a function regular if one gap has 90 % of all or
 // the gaps from the 5th to the 95th percentile differ by less than a step; counting contexts needs no such threshold.
 type Timer struct {
 	base    arrivalBase
@@ -153,31 +154,61 @@ func (f *Timer) voteFor(gap int) {
 	}
 }
 
+// cursor finds arrivals at steps that mostly follow one another.
+type cursor struct {
+	times []uint32
+	step  int
+	i     int // of the first arrival that is not before step
+}
+
 // tick says whether there was an arrival at a step.
-func (f *Timer) tick(step int) tick {
+func (c *cursor) tick(step int) tick {
 	if step < 1 {
 		return tickNone
 	}
-	i, exact := slices.BinarySearch(f.times, uint32(step)) //nolint:gosec // steps are below 2^31
+	if step != c.step+1 {
+		c.i, _ = slices.BinarySearch(c.times, uint32(step)) //nolint:gosec // steps are below 2^31
+	} else if c.i < len(c.times) && int(c.times[c.i]) < step {
+		c.i++
+	}
+	c.step = step
+	next, before := math.MaxInt, math.MinInt
+	if c.i < len(c.times) {
+		next = int(c.times[c.i])
+	}
+	if c.i > 0 {
+		before = int(c.times[c.i-1])
+	}
 	switch {
-	case exact:
+	case next == step:
 		return tickExact
-	case i < len(f.times) && int(f.times[i]) == step+1, i > 0 && int(f.times[i-1]) == step-1:
+	case next == step+1, before == step-1:
 		return tickNear
 	default:
 		return tickNone
 	}
 }
 
-// context is the case of a step for a period; it looks at the latest ticks that are known.
-func (f *Timer) context(step, period int) int {
-	before := step - (step-f.now)/period*period - period
-	last, second := f.tick(before), f.tick(before-period)
-	c := 2 * int(last)
+// cases finds the contexts of the steps ahead for one period.
+type cases struct {
+	now, period  int
+	last, second cursor
+}
+
+func (f *Timer) cases(period int) cases {
+	c := cursor{times: f.times, step: -1}
+	return cases{now: f.now, period: period, last: c, second: c}
+}
+
+// context is the case of a step; it looks at the latest ticks that are known.
+func (c *cases) context(step int) int {
+	before := step - (step-c.now)/c.period*c.period - c.period
+	last, second := c.last.tick(before), c.second.tick(before-c.period)
+	context := 2 * int(last)
 	if second == tickExact || second == tickNear && last != tickExact {
-		c++
+		context++
 	}
-	return c
+	return context
 }
 
 // chance is the probability of an arrival in a context.
@@ -195,13 +226,18 @@ func (f *Timer) learn(p *timerPeriod, arrived bool, base float64) {
 	if p.period == 0 || p.period >= f.now {
 		return
 	}
-	c := f.context(f.now, p.period)
+	now := f.cases(p.period)
+	c := now.context(f.now)
 	chance, hit := max(minArrival, min(p.chance(c, base), maxArrival)), uint16(0)
 	gain := math.Log((1 - chance) / (1 - base))
 	if arrived {
 		gain, hit = math.Log(chance/base), 1
 	}
-	p.gain = max(timerForget*(p.gain+float32(gain)), timerFloor)
+	p.gain += float32(gain)
+	if arrived {
+		p.gain *= timerForget
+	}
+	p.gain = max(p.gain, timerFloor)
 	if p.trials[c] >= timerFull(c) {
 		p.trials[c] /= 2
 		p.hits[c] /= 2
@@ -230,8 +266,9 @@ func (f *Timer) probabilities(dst []float64) {
 		}
 		w := math.Exp(min(float64(p.gain), 30))
 		total += w
+		ahead := f.cases(p.period)
 		for h := range dst {
-			dst[h] += w * p.chance(f.context(f.now+h, p.period), base)
+			dst[h] += w * p.chance(ahead.context(f.now+h), base)
 		}
 	}
 	for h := range dst {

@@ -101,7 +101,7 @@ func (w *WindowQuantiles) ForecastQuantiles(levels []float64, dst [][]float64) e
 	for l, q := range levels {
 		x := orderStatistic(v, q)
 		for h := range dst[l] {
-			dst[l][h] = x
+			dst[l][h] = x //nolint:gosec // by contract there is a row for each level
 		}
 	}
 	return nil

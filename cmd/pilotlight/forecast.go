@@ -47,5 +47,6 @@ func seriesFlags(cmd *cobra.Command, o *app.SeriesOptions) {
 	f.StringVar(&o.Period, "period", "", "lengths of the seasons in steps, such as 24,168, or none (default: detected)")
 	f.StringVar(&o.Models, "models", "", "models to use, or all (default: those that suit the series)")
 	f.DurationVar(&o.Step, "step", 0, "time between two values (default: the most common one of the timestamps)")
-	f.StringVar(&o.TimeZone, "time-zone", "UTC", "where timestamps without a zone are")
+	f.StringVar(&o.TimeZone, "time-zone", "UTC", "whose clocks the load follows, and where timestamps without a zone are")
+	f.StringVar(&o.Holidays, "holidays", "", "dates that are like a Sunday, such as 2026-12-25,2026-12-24=saturday, or @FILE with one on each line")
 }

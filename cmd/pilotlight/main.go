@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // time zones must work on machines without a database of them
 
 	"pilotlight/internal/app"
 )

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,8 +96,15 @@ func Backtest(ctx context.Context, stdio IO, o BacktestOptions) error {
 	return nil
 }
 
+// garbage is how much memory may grow, in percent, before garbage is collected. Nearly everything that a backtest makes is short-lived
+// and what it keeps is little, so that collecting less often costs little memory and saves a tenth of the time.
+const garbage = 400
+
 // runWithBar is run with a progress bar.
 func (s *backtestSpec) runWithBar(ctx context.Context, stdio IO) (*results.Result, error) {
+	if _, set := stdio.Env("GOGC"); !set {
+		defer debug.SetGCPercent(debug.SetGCPercent(garbage))
+	}
 	bar := &progress{}
 	defer func() { bar.finish() }()
 	return s.run(ctx, stdio, func(done, total int) {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"pilotlight/internal/series"
 	"pilotlight/predictor"
 	"pilotlight/predictor/ensemble"
+	"pilotlight/predictor/season"
 )
 
 // SeriesOptions are the flags about series that forecast and accuracy share.
@@ -17,7 +19,8 @@ type SeriesOptions struct {
 	// Period, Quantiles and Models are lists, separated by commas; "" leaves the choice to the program.
 	Period, Quantiles, Models string
 	Step                      time.Duration
-	TimeZone                  string
+	// TimeZone is where the load is, Holidays a list of dates or @ and a file of them.
+	TimeZone, Holidays string
 }
 
 // defaultQuantiles are the levels of a forecast for which none are named.
@@ -38,6 +41,13 @@ func (o *SeriesOptions) parse(horizon int) (*parsedSeries, error) {
 	var err error
 	if p.read.Location, err = time.LoadLocation(o.TimeZone); err != nil {
 		return nil, fmt.Errorf("%w: --time-zone: %w; name one such as Europe/Berlin", ErrUsage, err)
+	}
+	holidays, err := parseHolidays(o.Holidays)
+	if err == nil {
+		p.forecast.Calendar, err = season.NewCalendar(p.read.Location, holidays)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: --holidays: %w", ErrUsage, err)
 	}
 	if p.forecast.Periods, err = parsePeriods(o.Period); err != nil {
 		return nil, fmt.Errorf("%w: --period: %w", ErrUsage, err)
@@ -151,6 +161,52 @@ func readSeries(stdio IO, path string, opt series.Options) (*series.File, error)
 // optionsFor returns the options for one series.
 func (p *parsedSeries) optionsFor(s *series.Series) ensemble.Options {
 	opt := p.forecast
-	opt.Step = s.Step
+	opt.Step, opt.Start = s.Step, s.Start
 	return opt
+}
+
+// parseHolidays reads dates such as 2026-12-25, each with the weekday that it is like if that is not Sunday (2026-12-24=saturday):
+// a list, separated by commas, or @ and the name of a file with one on each line, where # begins a remark.
+func parseHolidays(text string) ([]season.Holiday, error) {
+	if text == "" {
+		return nil, nil
+	}
+	items := strings.Split(text, ",")
+	if name, ok := strings.CutPrefix(text, "@"); ok {
+		data, err := os.ReadFile(name) //nolint:gosec // the user names the file
+		if err != nil {
+			return nil, err
+		}
+		items = strings.Split(string(data), "\n")
+	}
+	var all []season.Holiday
+	for _, item := range items {
+		item, _, _ = strings.Cut(item, "#")
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		date, like, given := strings.Cut(item, "=")
+		d, err := season.ParseDate(strings.TrimSpace(date))
+		if err != nil {
+			return nil, err
+		}
+		h := season.Holiday{Date: d}
+		if given {
+			if h.As, err = parseWeekday(like); err != nil {
+				return nil, fmt.Errorf("%s: %w", item, err)
+			}
+		}
+		all = append(all, h)
+	}
+	return all, nil
+}
+
+// parseWeekday reads the English name of a weekday.
+func parseWeekday(name string) (time.Weekday, error) {
+	for d := time.Sunday; d <= time.Saturday; d++ {
+		if strings.EqualFold(strings.TrimSpace(name), d.String()) {
+			return d, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no weekday; write sunday to saturday", name)
 }

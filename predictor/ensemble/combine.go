@@ -42,15 +42,15 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 	mix(res.Mean, weights, ends, r.roots(), func(m, h int) float64 { return max(low, min(r.now[m][h], high)) })
 	past := r
 	if opt.whole() {
-		past = w.summary(weights, res.Mean)
+		past = w.summary(res.Mean)
 	}
 	out := distributions(y, past, ends, res.Mean, low, opt.tuned())
 	out.bound(res.Mean, max(low, -high), high)
 	if !opt.whole() && !out.guessed {
 		// Where windows are many, the median of the mixed distributions misses by less than the mix of the points.
-		weights = out.medians(res.Mean, ends)
+		weights = out.medians(res.Mean)
 	}
-	res.Quantiles = out.quantiles(opt.Levels, whole(y) && opt.tuned().Round > 0)
+	res.Quantiles = out.quantiles(opt.Levels, whole(y))
 	for m, name := range r.names {
 		rep := MemberReport{Name: name, MAE: r.meanError(m)}
 		for b := range ends {

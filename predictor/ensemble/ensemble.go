@@ -34,6 +34,10 @@ type Options struct {
 	Periods []int
 	// Models are names from predictor.Models; nil takes those that suit the series.
 	Models []string
+	// Start is when the first step begins, and Calendar where the clocks are that the load follows, and the holidays; they count
+	// only together and with a Step.
+	Start    time.Time
+	Calendar season.Calendar
 
 	tune *tuning
 }
@@ -119,6 +123,22 @@ func Forecast(y []float64, opt Options) (*Result, error) {
 	if err := opt.Validate(); err != nil {
 		return nil, err
 	}
+	a := newAlmanac(y, &opt)
+	if a == nil {
+		return forecast(y, opt)
+	}
+	local := opt
+	y, local.Horizon = a.before(y)
+	res, err := forecast(y, local)
+	if err != nil {
+		return nil, err
+	}
+	a.after(res)
+	return res, nil
+}
+
+// forecast is Forecast without a calendar.
+func forecast(y []float64, opt Options) (*Result, error) {
 	y, low := tidy(y)
 	if len(y) == 0 {
 		return nil, fmt.Errorf("the series has no value that can be used: %w", models.ErrInsufficientHistory)

@@ -8,8 +8,8 @@ import (
 	"pilotlight/predictor/ensemble"
 )
 
-// season returns a clean daily series.
-func season(n int) []float64 {
+// daily returns a clean daily series.
+func daily(n int) []float64 {
 	y := make([]float64, n)
 	for i := range y {
 		y[i] = 100 + 50*math.Sin(2*math.Pi*float64(i)/24)
@@ -19,7 +19,7 @@ func season(n int) []float64 {
 
 func TestForecastOfACleanSeason(t *testing.T) {
 	t.Parallel()
-	y := season(24*15 + 24)
+	y := daily(24*15 + 24)
 	res, err := ensemble.Forecast(y[:24*15], ensemble.Options{Horizon: 24, Levels: []float64{0.1, 0.5, 0.9}, Step: time.Hour})
 	if err != nil {
 		t.Fatal(err)

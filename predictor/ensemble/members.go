@@ -18,7 +18,7 @@ func defaultModels() []string {
 	}
 }
 
-// newMembers makes the members: a seasonal model one for each period.
+// newMembers makes the members: a seasonal model one for each period, unless it takes them all.
 func newMembers(opt *Options) ([]member, error) {
 	names := opt.Models
 	if names == nil {
@@ -38,25 +38,36 @@ func newMembers(opt *Options) ([]member, error) {
 			}
 			return nil, fmt.Errorf("model %q is not one of %v: %w", name, have, models.ErrInvalid)
 		}
-		periods := []int{0}
-		if known[i].Seasonal {
-			periods = opt.Periods
+		made, err := membersOf(&known[i], opt)
+		if err != nil {
+			return nil, err
 		}
-		for _, p := range periods {
-			f, err := known[i].New(predictor.Setting{Step: opt.Step, Period: p, Periods: opt.Periods, Scale: predictor.ScaleLog1p})
-			if err != nil {
-				return nil, fmt.Errorf("model %s: %w", name, err)
-			}
-			if _, ok := f.(predictor.MultiSeason); ok {
-				all = append(all, member{name, f})
-				break
-			}
-			full := name
-			if p > 0 {
-				full = fmt.Sprintf("%s_%d", name, p)
-			}
-			all = append(all, member{full, f})
+		all = append(all, made...)
+	}
+	return all, nil
+}
+
+// membersOf makes the members of one model.
+func membersOf(model *predictor.Model, opt *Options) ([]member, error) {
+	set := predictor.Setting{Step: opt.Step, Periods: opt.Periods, Scale: predictor.ScaleLog1p}
+	if !model.Seasonal {
+		f, err := model.New(set)
+		if err != nil {
+			return nil, fmt.Errorf("model %s: %w", model.Name, err)
 		}
+		return []member{{model.Name, f}}, nil
+	}
+	var all []member
+	for _, p := range opt.Periods {
+		set.Period = p
+		f, err := model.New(set)
+		if err != nil {
+			return nil, fmt.Errorf("model %s: %w", model.Name, err)
+		}
+		if _, ok := f.(predictor.MultiSeason); ok {
+			return []member{{model.Name, f}}, nil
+		}
+		all = append(all, member{fmt.Sprintf("%s_%d", model.Name, p), f})
 	}
 	return all, nil
 }

@@ -78,7 +78,7 @@ func (s *spreadOut) bound(mean []float64, low, high float64) {
 }
 
 // medians writes the medians and returns the shares of the members in them.
-func (s *spreadOut) medians(dst []float64, _ []int) [][]float64 {
+func (s *spreadOut) medians(dst []float64) [][]float64 {
 	for h := range dst {
 		dst[h] = s.dists[h].at(0.5)
 	}

@@ -15,7 +15,7 @@ import (
 	"pilotlight/predictor/ensemble"
 )
 
-var robustLevels = []float64{0.01, 0.1, 0.33, 0.5, 0.9, 0.99, 0.999} //nolint:gochecknoglobals // a constant table
+var robustLevels = []float64{0.01, 0.1, 0.33, 0.5, 0.9, 0.99, 0.999}
 
 // check fails unless the forecast is finite, ordered, bounded by what was seen, and not negative where the history is not.
 func check(t interface{ Fatalf(string, ...any) }, y []float64, opt ensemble.Options, res *ensemble.Result) {
@@ -85,18 +85,22 @@ func TestForecastOfOddSeries(t *testing.T) {
 		"a spike of 1e9":  {change(base, func(i int, v float64) float64 { return map[bool]float64{true: 1e9, false: v}[i == 690] }), ""},
 		"a step":          {change(base, func(i int, v float64) float64 { return v + 5000*float64(i/650) }), ""},
 		"half is missing": {change(base, func(i int, v float64) float64 { return map[bool]float64{true: math.NaN(), false: v}[i%2 == 0] }), ""},
-		"a long gap":      {change(base, func(i int, v float64) float64 { return map[bool]float64{true: math.NaN(), false: v}[i > 500 && i < 690] }), ""},
-		"ends missing":    {change(base, func(i int, v float64) float64 { return map[bool]float64{true: math.NaN(), false: v}[i > 600] }), ""},
-		"infinities":      {change(base, func(i int, v float64) float64 { return map[bool]float64{true: math.Inf(1 - 2*(i%4)), false: v}[i%50 == 0] }), ""},
-		"negative":        {change(base, func(_ int, v float64) float64 { return -v }), ""},
-		"around zero":     {change(base, func(_ int, v float64) float64 { return v - 100 }), ""},
-		"huge":            {change(base, func(_ int, v float64) float64 { return v * 1e27 }), ""},
-		"tiny":            {change(base, func(_ int, v float64) float64 { return v * 1e-300 }), ""},
-		"three values":    {[]float64{5, 6, 7}, "too short"},
-		"one value":       {[]float64{5}, "too short"},
-		"one zero":        {[]float64{0}, "too short"},
-		"one among NaN":   {[]float64{math.NaN(), 3, math.NaN()}, "too short"},
-		"twenty values":   {base[:20], ""},
+		"a long gap": {change(base, func(i int, v float64) float64 {
+			return map[bool]float64{true: math.NaN(), false: v}[i > 500 && i < 690]
+		}), ""},
+		"ends missing": {change(base, func(i int, v float64) float64 { return map[bool]float64{true: math.NaN(), false: v}[i > 600] }), ""},
+		"infinities": {change(base, func(i int, v float64) float64 {
+			return map[bool]float64{true: math.Inf(1 - 2*(i%4)), false: v}[i%50 == 0]
+		}), ""},
+		"negative":      {change(base, func(_ int, v float64) float64 { return -v }), ""},
+		"around zero":   {change(base, func(_ int, v float64) float64 { return v - 100 }), ""},
+		"huge":          {change(base, func(_ int, v float64) float64 { return v * 1e27 }), ""},
+		"tiny":          {change(base, func(_ int, v float64) float64 { return v * 1e-300 }), ""},
+		"three values":  {[]float64{5, 6, 7}, "too short"},
+		"one value":     {[]float64{5}, "too short"},
+		"one zero":      {[]float64{0}, "too short"},
+		"one among NaN": {[]float64{math.NaN(), 3, math.NaN()}, "too short"},
+		"twenty values": {base[:20], ""},
 	} {
 		for _, periods := range [][]int{nil, {}, {96}, {24, 168}} {
 			for _, horizon := range []int{1, 5, 60} {

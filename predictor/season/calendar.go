@@ -87,6 +87,11 @@ func (c Calendar) Location() *time.Location {
 	return c.location
 }
 
+// Plain reports whether the calendar is UTC without holidays.
+func (c Calendar) Plain() bool {
+	return len(c.holidays) == 0 && (c.location == nil || c.location == time.UTC)
+}
+
 // IsHoliday reports whether t lies on a holiday, in local time.
 func (c Calendar) IsHoliday(t time.Time) bool {
 	_, found := c.holiday(dateOf(t.In(c.Location())))
