@@ -47,9 +47,11 @@ func sparse(y []float64) bool {
 func newMembers(opt *Options) ([]member, error) {
 	names := opt.Models
 	if names == nil {
-		names = defaultModels(opt)
-		if opt.whole() {
+		switch names = defaultModels(opt); {
+		case opt.whole():
 			names = seasonalModels()
+		case len(opt.Periods) > 0 && opt.Periods[0] <= assumedDay:
+			names = append(names, "double_season_firm", "double_season_quick", "lag_ridge")
 		}
 	}
 	known := predictor.Models()
