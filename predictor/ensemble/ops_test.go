@@ -82,9 +82,9 @@ func snaive(y []float64, m, h int) (path, residuals []float64, mae float64) {
 				return y[i]
 			}
 		}
-		for j := len(y) - 1; j >= 0; j-- {
-			if !math.IsNaN(y[j]) {
-				return y[j]
+		for _, v := range slices.Backward(y) {
+			if !math.IsNaN(v) {
+				return v
 			}
 		}
 		return 0
