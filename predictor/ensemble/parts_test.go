@@ -106,4 +106,7 @@ func TestRecentPlan(t *testing.T) {
 			t.Errorf("the same time %d periods back is not among %v", k, at)
 		}
 	}
+	if at := origins(2*period+10, &Options{Horizon: horizon, Periods: []int{period}}); len(at) < recentOrigins {
+		t.Errorf("two days leave only the windows %v", at)
+	}
 }
