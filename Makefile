@@ -50,6 +50,10 @@ fuzz: ## Fuzz every parser, FUZZTIME each (default 10s)
 bench: ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-backtest
+bench-backtest: ## Backtest 1,000 functions; TRACE=folder names the trace that they are made of
+	PILOTLIGHT_BENCH_TRACE=$(abspath $(TRACE)) go test ./internal/app -run '^$$' -bench '^BenchmarkBacktest$$' -benchtime 1x -benchmem -timeout 30m
+
 .PHONY: bench-fleet
 bench-fleet: ## Measure forecasts for fleets of 10k, 100k and 1M targets (FLEET=10000 for a small one; 1M needs 12 GB)
 	go test -run '^$$' -bench Fleet -benchtime 2x -timeout 60m ./predictor -fleet $(or $(FLEET),10000$(comma)100000$(comma)1000000)

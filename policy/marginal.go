@@ -10,6 +10,8 @@ type rule struct {
 	hold float64
 	// free is how long idle on-demand instances stay at no cost; below 0 their keep-alive costs us as much as a floor.
 	free float64
+	// credit is what a second of work of an instance of the floor saves, in idle seconds; only used with free.
+	credit float64
 	// alive is how many instances are in use or idle anyway; only used with free.
 	alive int
 	// hysteresis is the band around the break-even.
@@ -31,6 +33,7 @@ func (r *rule) worth(g rung) (saved, cost float64) {
 	if r.free < 0 {
 		return uses, cost
 	}
+	cost -= r.credit * (1 - g.idle) * r.hold
 	again := 0.0
 	if g.needs > 0 {
 		again = math.Exp(-r.free * g.needs / max(g.idle, 1e-12))
@@ -50,8 +53,8 @@ func (r *rule) floors(mix *mixture) (up, down int) {
 	}
 	band := 1 + r.hysteresis
 	l := newLadder(mix, r.concurrency)
-	if r.free < 0 {
-		// Instances below a coarse ladder are always in use, so a floor of them costs nothing.
+	if r.free < 0 || r.credit > 0 {
+		// Instances below a coarse ladder are always in use, so a floor of them costs nothing, or less.
 		up, down = min(l.at, r.max), min(l.at, r.max)
 	}
 	var netUp, netDown, bestUp, bestDown float64
