@@ -126,11 +126,12 @@ func TestLagRidgeLearns(t *testing.T) {
 }
 
 // TestDoubleSeasonByHand: the recursion against numbers worked out by hand. After the first period the level is 15 and the season
-// -5, 5; running through it again changes nothing. Then 12 comes: e = 2, l = 15 + 1 = 16, u = -5 + 0.5 = -4.5, p = 2 - 0.75·2 = 0.5.
+// -5, 5; running through it again changes nothing. Then 12 comes: e = 2, l = 15 + 1 = 16, u = -5 + 0.5 = -4.5, p = 2 - 0.75·2 = 0.5,
+// and half of 2 echoes.
 func TestDoubleSeasonByHand(t *testing.T) {
 	t.Parallel()
 	d, err := predictor.NewDoubleSeason(predictor.DoubleSeasonOptions{
-		Periods: []int{2}, Params: predictor.DoubleSeasonParams{Alpha: 0.5, Short: 0.25, Rho: 0.5},
+		Periods: []int{2}, Params: predictor.DoubleSeasonParams{Alpha: 0.5, Short: 0.25, Rho: 0.5, Echo: 0.5},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +143,7 @@ func TestDoubleSeasonByHand(t *testing.T) {
 	if err := d.Forecast(got); err != nil {
 		t.Fatal(err)
 	}
-	for h, want := range []float64{16 + 5 + 0.25, 16 - 4.5 + 0.125} {
+	for h, want := range []float64{16 + 5 + 0.25 + 0.95, 16 - 4.5 + 0.125 + 0.95*0.95} {
 		if math.Abs(got[h]-want) > 1e-12 {
 			t.Errorf("%d steps ahead: %v, not %v", h+1, got[h], want)
 		}

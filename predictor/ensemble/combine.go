@@ -40,7 +40,7 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 		Mean:        make([]float64, opt.Horizon),
 		Explanation: Explanation{Periods: opt.Periods, Windows: len(r.origins), Buckets: ends},
 	}
-	mix(res.Mean, weights, ends, r.roots(), func(m, h int) float64 { return max(low, min(r.now[m][h], high)) })
+	mix(res.Mean, weights, ends, r.roots(), func(m, h int) float64 { return max(low, -high, min(r.now[m][h], high)) })
 	past := r
 	if opt.whole() {
 		past = w.summary(res.Mean)
