@@ -8,6 +8,7 @@ LDFLAGS := -s -w -X github.com/prometheus/common/version.Version=$(VERSION)
 TOOLS   := $(CURDIR)/.cache/tools
 LINT    := $(TOOLS)/golangci-lint
 ARGS    ?=
+comma   := ,
 
 .PHONY: help
 help: ## List the targets
@@ -48,6 +49,14 @@ fuzz: ## Fuzz every parser, FUZZTIME each (default 10s)
 .PHONY: bench
 bench: ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: bench-backtest
+bench-backtest: ## Backtest 1,000 functions; TRACE=folder names the trace that they are made of
+	PILOTLIGHT_BENCH_TRACE=$(abspath $(TRACE)) go test ./internal/app -run '^$$' -bench '^BenchmarkBacktest$$' -benchtime 1x -benchmem -timeout 30m
+
+.PHONY: bench-fleet
+bench-fleet: ## Measure forecasts for fleets of 10k, 100k and 1M targets (FLEET=10000 for a small one; 1M needs 12 GB)
+	go test -run '^$$' -bench Fleet -benchtime 2x -timeout 60m ./predictor -fleet $(or $(FLEET),10000$(comma)100000$(comma)1000000)
 
 $(TOOLS)/.stamp: tools/go.mod tools/go.sum
 	mkdir -p $(TOOLS)

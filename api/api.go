@@ -82,6 +82,7 @@ type Deps struct {
 	Audit           Audit
 	Control         Control
 	Admin           Admin
+	Backtests       Backtests
 	// Gatherer is what /metrics shows; Registerer takes the metrics of this package.
 	Gatherer   prometheus.Gatherer
 	Registerer prometheus.Registerer
@@ -110,6 +111,7 @@ func (d *Deps) validate() error {
 	need(d.Audit != nil, "audit is missing")
 	need(d.Control != nil, "control is missing")
 	need(d.Admin != nil, "admin is missing")
+	need(d.Backtests != nil, "backtests are missing")
 	need(d.Gatherer != nil, "gatherer is missing")
 	need(d.Registerer != nil, "registerer is missing")
 	need(d.Logger != nil, "logger is missing")

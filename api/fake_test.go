@@ -46,6 +46,7 @@ type world struct {
 	panics    bool
 	hash      string
 	calls     []string
+	backtests []api.Backtest
 	filters   []models.EventFilter
 	// more wakes watchers; it is closed and replaced with each event.
 	more chan struct{}
@@ -312,11 +313,47 @@ func (w *world) Ready() []string {
 
 func (w *world) Mode() models.Mode { return models.ModeApprove }
 
+func (w *world) StartBacktest(_ context.Context, r api.BacktestRequest, by string) (api.Backtest, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.call("backtest by " + by); err != nil {
+		return api.Backtest{}, err
+	}
+	b := api.Backtest{ID: fmt.Sprintf("backtest-%d", len(w.backtests)+1), State: "queued", Created: now, By: by, Request: r}
+	w.backtests = append(w.backtests, b)
+	return b, nil
+}
+
+func (w *world) Backtest(id string) (api.Backtest, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.call("get backtest"); err != nil {
+		return api.Backtest{}, err
+	}
+	for _, b := range w.backtests {
+		if b.ID == id {
+			b.State, b.Progress, b.Result = "done", 1, &api.BacktestResult{
+				Policies: []api.BacktestPolicy{{Name: "Pilotlight", Kind: "pilotlight"}}, Curve: []api.BacktestPoint{},
+				Reasons: []api.BacktestReason{}, Targets: []api.BacktestTarget{}, Warnings: []string{},
+			}
+			return b, nil
+		}
+	}
+	return api.Backtest{}, fmt.Errorf("backtest %q: %w", id, models.ErrNotFound)
+}
+
+func (w *world) Backtests() []api.Backtest {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = w.call("list backtests")
+	return slices.Clone(w.backtests)
+}
+
 // deps returns dependencies with both tokens.
 func (w *world) deps() api.Deps {
 	reg := prometheus.NewRegistry()
 	return api.Deps{
-		Fleet: w, Recommendations: w, Audit: w, Control: w, Admin: w, Gatherer: reg, Registerer: reg,
+		Fleet: w, Recommendations: w, Audit: w, Control: w, Admin: w, Backtests: w, Gatherer: reg, Registerer: reg,
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }, Version: "1.2.3-test",
 		Tokens: []api.Token{
 			{Name: "grafana", Role: api.RoleViewer, Secret: viewerSecret},

@@ -64,6 +64,7 @@ func newServer(deps Deps) (*server, error) {
 	s.registerDecisions()
 	s.registerEvents()
 	s.registerControl()
+	s.registerBacktests()
 	s.registerAdmin()
 	s.registerHealth()
 	if err := s.registerPages(); err != nil {

@@ -21,7 +21,7 @@ type Role string
 const (
 	// RoleViewer may read.
 	RoleViewer Role = "viewer"
-	// RoleOperator may also write: approve, reject, pause, resume, reload.
+	// RoleOperator may also write: approve, reject, pause, resume, reload, start backtests.
 	RoleOperator Role = "operator"
 )
 

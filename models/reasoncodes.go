@@ -13,6 +13,7 @@ const (
 	ReasonNoForecast        ReasonCode = "no_forecast"
 	ReasonShortHistory      ReasonCode = "insufficient_history"
 	ReasonNoSkill           ReasonCode = "no_skill"
+	ReasonDrift             ReasonCode = "load_shift"
 	ReasonMissingHold       ReasonCode = "missing_data_hold"
 	ReasonMissingFloor      ReasonCode = "missing_data_floor"
 	ReasonMissingScaleUp    ReasonCode = "missing_data_scale_up"
@@ -60,6 +61,7 @@ var reasonMeanings = map[ReasonCode]string{
 	ReasonNoForecast:        "there is no forecast, so only the load of the last minutes counts",
 	ReasonShortHistory:      "too little history for a forecast",
 	ReasonNoSkill:           "the forecast was no better than repeating the past, so it is not used",
+	ReasonDrift:             "the load has left its course, and the forecast has not proved itself on the new one yet",
 	ReasonMissingHold:       "data is missing, so the capacity is held",
 	ReasonMissingFloor:      "data is missing, so the capacity goes to its configured floor",
 	ReasonMissingScaleUp:    "data is missing, so the capacity is raised as configured",

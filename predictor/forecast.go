@@ -2,6 +2,7 @@ package predictor
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"pilotlight/models"
@@ -42,8 +43,16 @@ func (p *Predictor) Forecast(id models.TargetID, sig models.Signal, start time.T
 	spec.Model = s.specs[leader].name
 	p.fillQuantiles(r, spec.Mean, spec.Values)
 	spec.Skill = p.awake.base.skill()
-	spec.Unfit = verdict(spec.Skill)
+	spec.Unfit = p.awake.unfit(spec.Skill)
 	return models.NewForecast(spec)
+}
+
+// unfit returns why a forecast with that skill must not be acted on, or nil.
+func (a *awake) unfit(s models.Skill) *models.Reason {
+	if r := verdict(s); r != nil {
+		return r
+	}
+	return a.drift.verdict()
 }
 
 // weigh asks the members and weighs them at every lead.
@@ -83,13 +92,14 @@ func (p *Predictor) mix(r *room, dst []float64) (leader int, ok bool) {
 	return leader, most > 0
 }
 
-// fillQuantiles adds the residual quantiles to the mix.
+// fillQuantiles adds the residual quantiles to the mix. Those of counts are whole numbers: in the long zeros of a sparse load
+// the median is 0 and not a little above.
 func (p *Predictor) fillQuantiles(r *room, mean []float64, values [][]float64) {
 	n := len(p.shared.levels)
 	for k := range p.shared.leads {
 		p.awake.quant.offsets(k, r.offsets[k*n:(k+1)*n])
 	}
-	top := p.awake.peaks.top()
+	top, whole := p.awake.peaks.top(), p.awake.counts.whole()
 	for h, mid := range mean {
 		b := p.shared.blend[h]
 		near := r.offsets[b.k*n : (b.k+1)*n]
@@ -98,7 +108,11 @@ func (p *Predictor) fillQuantiles(r *room, mean []float64, values [][]float64) {
 			far = r.offsets[(b.k+1)*n : (b.k+2)*n]
 		}
 		for i := range near {
-			values[i][h] = min(mid+near[i]+b.w*(far[i]-near[i]), top)
+			v := min(mid+near[i]+b.w*(far[i]-near[i]), top)
+			if whole {
+				v = math.Round(v)
+			}
+			values[i][h] = v
 		}
 	}
 }

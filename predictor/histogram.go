@@ -94,7 +94,7 @@ func (h histogram) quantiles(variant int, levels, dst []float64) {
 			below += float64(h[i])
 			i++
 		}
-		dst[l] = inside(variant, i, min(max((rank-below-0.5)/max(float64(h[i]), 1), 0), 1))
+		dst[l] = inside(variant, i, min(max((rank-below-0.5)/max(float64(h[i]), 1), 0), 1)) //nolint:gosec // dst is as long as levels
 	}
 }
 

@@ -65,17 +65,22 @@ func NewDoubleSeason(opt DoubleSeasonOptions) (*DoubleSeason, error) {
 }
 
 func (o *DoubleSeasonOptions) validate() error {
-	if n := len(o.Periods); n < 1 || n > 2 || o.Periods[0] < 2 || o.Periods[n-1] > MaxPeriod || n == 2 && o.Periods[1] <= o.Periods[0] {
+	n := len(o.Periods)
+	if n < 1 || n > 2 || o.Periods[0] < 2 || o.Periods[n-1] > MaxPeriod || n == 2 && o.Periods[1] <= o.Periods[0] {
 		return fmt.Errorf("double season periods %v; give one or two in [2, %d], the shorter first: %w", o.Periods, MaxPeriod, models.ErrInvalid)
 	}
-	p := o.Params
-	if !(p.Alpha >= 0 && p.Short >= 0 && p.Long >= 0 && p.Alpha+p.Short+p.Long < 2 && p.Rho >= 0 && p.Rho < 1) {
-		return fmt.Errorf("double season parameters %+v; keep them at or above 0, their sum below 2 and rho below 1: %w", p, models.ErrInvalid)
+	if !o.Params.stable() {
+		return fmt.Errorf("double season parameters %+v; keep them at or above 0, their sum below 2 and rho below 1: %w", o.Params, models.ErrInvalid)
 	}
 	if o.Scale != ScaleRaw && o.Scale != ScaleLog1p {
 		return fmt.Errorf("double season scale %v; take raw or log1p: %w", o.Scale, models.ErrInvalid)
 	}
 	return nil
+}
+
+// stable reports whether errors die out.
+func (p *DoubleSeasonParams) stable() bool {
+	return min(p.Alpha, p.Short, p.Long, p.Rho) >= 0 && p.Alpha+p.Short+p.Long < 2 && p.Rho < 1
 }
 
 // warmth is how many values the model keeps to find its first state.

@@ -16,14 +16,12 @@ const (
 
 // KernelOptions choose a kernel ridge regression on windows.
 type KernelOptions struct {
-	// Period is the distance between windows; Long, if above 0, is the period whose phase windows may share.
-	Period, Long int
+	// Period is the distance between windows.
+	Period int
 	// Window is how many values make a window.
 	Window int
 	// Lambda is the penalty, relative to the mean square of the windows.
 	Lambda float64
-	// Phase is the weight of sharing the phase of the long period, relative to the mean square of the windows.
-	Phase float64
 	// Shift makes windows alike up to a shift instead of up to a factor.
 	Shift bool
 }
@@ -43,10 +41,8 @@ type Kernel struct {
 
 // NewKernel makes the model.
 func NewKernel(opt KernelOptions) (*Kernel, error) {
-	ok := opt.Period >= 1 && opt.Period <= MaxPeriod && opt.Long >= 0 && opt.Long <= MaxPeriod && opt.Window >= 1 && opt.Window <= MaxPeriod &&
-		opt.Lambda > 0 && opt.Lambda <= 1e6 && opt.Phase >= 0 && opt.Phase <= 1e6
-	if !ok {
-		return nil, fmt.Errorf("kernel regression %+v; keep period and window in [1, %d], lambda in (0, 1e6] and phase in [0, 1e6]: %w", opt, MaxPeriod, models.ErrInvalid)
+	if min(opt.Period, opt.Window) < 1 || max(opt.Period, opt.Window) > MaxPeriod || !(opt.Lambda > 0 && opt.Lambda <= maxLambda) {
+		return nil, fmt.Errorf("kernel regression %+v; keep period and window in [1, %d] and lambda in (0, %v]: %w", opt, MaxPeriod, maxLambda, models.ErrInvalid)
 	}
 	return &Kernel{opt: opt, tape: newTape(opt.Window+kernelDepth*opt.Period, opt.Period)}, nil
 }
@@ -56,15 +52,14 @@ func (m *Kernel) Update(y float64) { m.tape.push(y) }
 
 // Forecast implements Forecaster; it needs two periods beside the window.
 func (m *Kernel) Forecast(dst []float64) error {
-	v := m.tape.view()
-	p := m.opt.Period
+	v, p := m.tape.view(), m.opt.Period
 	n := (len(v) - m.opt.Window) / p // windows in the past
 	if n < 2 {
 		return errWarming
 	}
 	k := m.examples(v, n)
 	for from := 0; from < len(dst); from += p {
-		skip := from / p // the youngest windows whose continuation is not known so far ahead
+		skip := from / p // the youngest windows, whose continuation is not known so far ahead
 		if n-skip < 2 {
 			for h := from; h < len(dst); h++ {
 				dst[h] = dst[h-p]
@@ -76,92 +71,81 @@ func (m *Kernel) Forecast(dst []float64) error {
 			return errWarming
 		}
 		for h := from; h < min(from+p, len(dst)); h++ {
-			f, mu := 0.0, 0.0
-			for c := skip; c < n; c++ {
-				x := v[len(v)-(c+1)*p+h]
-				if m.opt.Shift {
-					x -= k.level[c+1]
-				} else {
-					x /= k.level[c+1]
-				}
-				f += w[c-skip] * x
-				mu += x
+			f := 0.0
+			for i, x := range w {
+				c := skip + i + 1
+				f += x * k.alike(v[len(v)-c*p+h], c)
 			}
-			_ = mu
-			if m.opt.Shift {
-				f += k.level[0]
-			} else {
-				f *= k.level[0]
-			}
-			dst[h] = f
+			dst[h] = max(-MaxValue, min(k.back(f), MaxValue))
 		}
 	}
 	return nil
 }
 
-// kernel holds the inner products of windows: index 0 is the present one, then the past ones, the youngest first.
+// kernel holds the levels and inner products of windows: index 0 is the present one, then come the past ones, the youngest first.
 type kernel struct {
 	n     int // past windows
+	shift bool
 	level []float64
 	gram  []float64 // (n+1)², of windows made alike
 }
 
+// alike makes a value of window c alike to those of other windows.
+func (k *kernel) alike(x float64, c int) float64 {
+	if k.shift {
+		return x - k.level[c]
+	}
+	return x / k.level[c]
+}
+
+// back turns a value that is alike into one of the present.
+func (k *kernel) back(f float64) float64 {
+	if k.shift {
+		return f + k.level[0]
+	}
+	return f * k.level[0]
+}
+
+// examples compares the present window and n past ones.
 func (m *Kernel) examples(v []float64, n int) *kernel {
 	p, w := m.opt.Period, m.opt.Window
-	k := &kernel{n: n, level: make([]float64, n+1), gram: make([]float64, (n+1)*(n+1))}
-	alike := make([]float64, (n+1)*w)
+	k := &kernel{n: n, shift: m.opt.Shift, level: make([]float64, n+1), gram: make([]float64, (n+1)*(n+1))}
+	rows := make([]float64, (n+1)*w)
 	for c := range n + 1 {
 		win := v[len(v)-c*p-w : len(v)-c*p]
-		l := sum(win) / float64(w)
-		if !m.opt.Shift && !(l > 0) {
-			l = 1
+		k.level[c] = sum(win) / float64(w)
+		if !k.shift && !(k.level[c] > 0) {
+			k.level[c] = 1
 		}
-		k.level[c] = l
-		row := alike[c*w : (c+1)*w]
 		for i, x := range win {
-			if m.opt.Shift {
-				row[i] = x - l
-			} else {
-				row[i] = x / l
-			}
+			rows[c*w+i] = k.alike(x, c)
 		}
 	}
 	for c := range n + 1 {
 		for d := 0; d <= c; d++ {
-			s := 0.0
-			a, b := alike[c*w:(c+1)*w], alike[d*w:(d+1)*w]
-			for i, x := range a {
-				s += x * b[i]
-			}
+			s := inner(rows[c*w:(c+1)*w], rows[d*w:(d+1)*w])
 			k.gram[c*(n+1)+d] = s
 			k.gram[d*(n+1)+c] = s
-		}
-	}
-	if m.opt.Phase > 0 && m.opt.Long > 0 {
-		// Windows at the same phase are as much more alike as if they shared one more value.
-		scale := k.spread() * m.opt.Phase
-		for c := range n + 1 {
-			for d := range n + 1 {
-				if (c-d)*p%m.opt.Long == 0 {
-					k.gram[c*(n+1)+d] += scale
-				}
-			}
 		}
 	}
 	return k
 }
 
-// spread is the mean square of the windows about their mean.
-func (k *kernel) spread() float64 {
-	n1 := k.n + 1
-	tr, all := 0.0, 0.0
-	for c := range n1 {
-		tr += k.gram[c*n1+c]
-		for d := range n1 {
-			all += k.gram[c*n1+d]
-		}
+// inner is the inner product of two vectors of the same length.
+func inner(a, b []float64) float64 {
+	b = b[:len(a)]
+	var s0, s1, s2, s3 float64 // four sums, because one would wait for each addition
+	i := 0
+	for ; i+3 < len(a); i += 4 {
+		s0 += a[i] * b[i]
+		s1 += a[i+1] * b[i+1]
+		s2 += a[i+2] * b[i+2]
+		s3 += a[i+3] * b[i+3]
 	}
-	return max(0, tr/float64(n1)-all/float64(n1*n1))
+	for ; i < len(a); i++ {
+		s0 += a[i] * b[i]
+	}
+	return s0 + s1 + s2 + s3
 }
 
 // weights returns what each example from skip on weighs; they sum to 1.
@@ -219,10 +203,8 @@ func (m *Kernel) MarshalBinary() ([]byte, error) {
 	var b writer
 	o := m.opt
 	b.int(o.Period)
-	b.int(o.Long)
 	b.int(o.Window)
 	b.float(o.Lambda)
-	b.float(o.Phase)
 	b.bool(o.Shift)
 	m.tape.write(&b)
 	return seal(kernelMagic, b.b), nil
@@ -236,8 +218,8 @@ func (m *Kernel) UnmarshalBinary(data []byte) error {
 		return err
 	}
 	var o KernelOptions
-	o.Period, o.Long, o.Window = r.int(1, MaxPeriod), r.int(0, MaxPeriod), r.int(1, MaxPeriod)
-	o.Lambda, o.Phase, o.Shift = r.float(0, 1e6), r.float(0, 1e6), r.bool()
+	o.Period, o.Window = r.int(1, MaxPeriod), r.int(1, MaxPeriod)
+	o.Lambda, o.Shift = r.float(0, maxLambda), r.bool()
 	if r.err != nil {
 		return r.err
 	}
@@ -254,4 +236,4 @@ func (m *Kernel) UnmarshalBinary(data []byte) error {
 }
 
 // Seasons implements MultiSeason.
-func (m *Kernel) Seasons() []int { return []int{m.opt.Period, max(m.opt.Long, m.opt.Period)} }
+func (m *Kernel) Seasons() []int { return []int{m.opt.Period} }

@@ -13,6 +13,7 @@ var _ Forecaster = (*LagRidge)(nil)
 const (
 	lagRidgeMagic = "PLLR"
 	maxLags       = 64
+	maxLambda     = 1e6
 )
 
 // LagRidgeOptions choose a ridge regression on lags.
@@ -56,19 +57,24 @@ func NewLagRidge(opt LagRidgeOptions) (*LagRidge, error) {
 }
 
 func (o *LagRidgeOptions) validate() error {
-	if n := len(o.Lags); n < 1 || n > maxLags || o.Lags[0] < 1 || o.Lags[n-1] > MaxPeriod {
+	n := len(o.Lags)
+	if n < 1 || n > maxLags || slices.Min(o.Lags) < 1 || slices.Max(o.Lags) > MaxPeriod {
 		return fmt.Errorf("ridge lags %v; give 1 to %d in [1, %d]: %w", o.Lags, maxLags, MaxPeriod, models.ErrInvalid)
 	}
-	for i := 1; i < len(o.Lags); i++ {
-		if o.Lags[i] <= o.Lags[i-1] {
-			return fmt.Errorf("ridge lags %v do not increase: %w", o.Lags, models.ErrInvalid)
-		}
+	if !slices.IsSorted(o.Lags) || len(slices.Compact(slices.Clone(o.Lags))) < n {
+		return fmt.Errorf("ridge lags %v do not increase: %w", o.Lags, models.ErrInvalid)
 	}
-	if !(o.Power > 0 && o.Power <= 1) || !(o.Lambda > 0 && o.Lambda <= 1e6) || o.Season < 1 || o.Season > MaxPeriod || o.Diff < 0 || o.Diff > MaxPeriod {
-		return fmt.Errorf("ridge options %+v; keep power in (0, 1], lambda in (0, 1e6], season and diff at most %d: %w", *o, MaxPeriod, models.ErrInvalid)
+	if !within(o.Power, 1) || !within(o.Lambda, maxLambda) {
+		return fmt.Errorf("ridge power %v and lambda %v; keep them in (0, 1] and (0, %v]: %w", o.Power, o.Lambda, maxLambda, models.ErrInvalid)
+	}
+	if min(o.Season-1, o.Diff) < 0 || max(o.Season, o.Diff) > MaxPeriod {
+		return fmt.Errorf("ridge season %d and difference %d; keep them at most %d: %w", o.Season, o.Diff, MaxPeriod, models.ErrInvalid)
 	}
 	return nil
 }
+
+// within reports whether v is in (0, top].
+func within(v, top float64) bool { return v > 0 && v <= top }
 
 // to transforms a value.
 func (r *LagRidge) to(y float64) float64 {
@@ -189,38 +195,24 @@ func (r *LagRidge) Forecast(dst []float64) error {
 // solve returns the coefficients and the intercept.
 func (r *LagRidge) solve() (coef []float64, icept float64, ok bool) {
 	d := len(r.opt.Lags)
-	mu := make([]float64, d+1)
-	sd := make([]float64, d+1)
-	at := 0
-	for i := range mu {
-		mu[i] = r.sums[i] / r.n
-		at += i
-		sd[i] = math.Sqrt(max(0, r.cross[at]/r.n-mu[i]*mu[i]))
-		at++
-	}
+	mu, sd := r.spread()
 	if !(sd[d] > 1e-9*(math.Abs(mu[d])+math.Abs(r.offset))) {
 		return make([]float64, d), mu[d], true
 	}
-	a := make([]float64, d*(d+1)/2)
-	b := make([]float64, d)
-	at = 0
+	a := make([]float64, len(r.cross))
+	at := 0
 	for i := range d + 1 {
 		for j := 0; j <= i; j++ {
-			c := 0.0
 			if s := sd[i] * sd[j]; s > 0 {
-				c = (r.cross[at+j]/r.n - mu[i]*mu[j]) / s
-			}
-			switch {
-			case i == d && j < d:
-				b[j] = c
-			case i < d && i == j:
-				a[at+j] = 1 + r.opt.Lambda
-			case i < d:
-				a[at+j] = c
+				a[at+j] = (r.cross[at+j]/r.n - mu[i]*mu[j]) / s
 			}
 		}
-		at += i + 1
+		if i < d {
+			a[at+i] = 1 + r.opt.Lambda
+			at += i + 1
+		}
 	}
+	a, b := a[:at], a[at:at+d] // the last row is the target's
 	if !choleskySolve(a, b) {
 		return nil, 0, false
 	}
@@ -232,6 +224,20 @@ func (r *LagRidge) solve() (coef []float64, icept float64, ok bool) {
 		icept -= b[i] * mu[i]
 	}
 	return b, icept, true
+}
+
+// spread returns the means and standard deviations of the lags and the target.
+func (r *LagRidge) spread() (mu, sd []float64) {
+	d := len(r.opt.Lags)
+	mu, sd = make([]float64, d+1), make([]float64, d+1)
+	at := 0
+	for i := range mu {
+		at += i
+		mu[i] = r.sums[i] / r.n
+		sd[i] = math.Sqrt(max(0, r.cross[at]/r.n-mu[i]*mu[i]))
+		at++
+	}
+	return mu, sd
 }
 
 // choleskySolve solves a·x = b for a positive definite matrix, given as its lower triangle by rows, in place: a becomes its

@@ -13,6 +13,8 @@ const (
 	nearMagic    = "PLNN"
 	nearestMost  = 8   // neighbours at most
 	nearestDepth = 120 // short periods of history searched at most
+	maxRescale   = 5   // a past window is scaled by this at most
+	tinyDistance = 1e-9
 )
 
 // NearestOptions choose a nearest-window model.
@@ -25,10 +27,6 @@ type NearestOptions struct {
 	Neighbours int
 	// OffPhase multiplies the distance of candidates that are not at a multiple of Long; 1 treats them alike.
 	OffPhase float64
-	// Ahead is how far a candidate's continuation should reach without the model's own forecasts, in steps: candidates younger than this are left out.
-	Ahead int
-	// Shift replaces the scaling of the continuation by its shifting.
-	Shift bool
 }
 
 // Nearest looks for the past windows, at the same place in the season, that were most like the latest values up to a factor,
@@ -41,11 +39,11 @@ type Nearest struct {
 
 // NewNearest makes the model.
 func NewNearest(opt NearestOptions) (*Nearest, error) {
-	ok := opt.Period >= 1 && opt.Period <= MaxPeriod && opt.Long >= 0 && opt.Long <= MaxPeriod && opt.Window >= 1 && opt.Window <= MaxPeriod &&
-		opt.Neighbours >= 1 && opt.Neighbours <= nearestMost && opt.OffPhase >= 1 && opt.OffPhase <= 100 && opt.Ahead >= 0 && opt.Ahead <= MaxPeriod
-	if !ok {
-		return nil, fmt.Errorf("nearest windows %+v; keep period, window and ahead in [1, %d], neighbours in [1, %d], off phase in [1, 100]: %w",
-			opt, MaxPeriod, nearestMost, models.ErrInvalid)
+	if min(opt.Period, opt.Window) < 1 || max(opt.Period, opt.Window, opt.Long) > MaxPeriod || opt.Long < 0 {
+		return nil, fmt.Errorf("nearest windows %+v; keep the periods and the window in [1, %d]: %w", opt, MaxPeriod, models.ErrInvalid)
+	}
+	if opt.Neighbours < 1 || opt.Neighbours > nearestMost || !(opt.OffPhase >= 1 && opt.OffPhase <= 100) {
+		return nil, fmt.Errorf("nearest windows %+v; keep neighbours in [1, %d] and off phase in [1, 100]: %w", opt, nearestMost, models.ErrInvalid)
 	}
 	return &Nearest{opt: opt, tape: newTape(opt.Window+nearestDepth*opt.Period, opt.Period)}, nil
 }
@@ -53,7 +51,7 @@ func NewNearest(opt NearestOptions) (*Nearest, error) {
 // Update implements Forecaster.
 func (m *Nearest) Update(y float64) { m.tape.push(y) }
 
-// match is a candidate: how far back it is, its distance and the factor (or shift) to the present.
+// match is a candidate: how far back it is, its distance and the factor to the present.
 type match struct {
 	back  int
 	dist  float64
@@ -69,25 +67,20 @@ func (m *Nearest) Forecast(dst []float64) error {
 	}
 	total := 0.0
 	for _, c := range best {
-		total += 1 / (c.dist + 1e-9)
+		total += 1 / (c.dist + tinyDistance)
 	}
 	v := m.tape.view()
 	n := len(v)
 	for h := range dst {
 		f := 0.0
 		for _, c := range best {
-			var x float64
+			x := 1 / (c.dist + tinyDistance)
 			if i := n - c.back + h; i < n {
-				x = v[i]
-				if m.opt.Shift {
-					x += c.scale
-				} else {
-					x *= c.scale
-				}
+				x *= v[i] * c.scale
 			} else {
-				x = dst[h-c.back]
+				x *= dst[h-c.back]
 			}
-			f += x / (c.dist + 1e-9)
+			f += x
 		}
 		dst[h] = f / total
 	}
@@ -102,53 +95,43 @@ func (m *Nearest) search(best []match) []match {
 		return best
 	}
 	now := v[n-w:]
-	level := sum(now)
-	size := 0.0
+	level, size := sum(now), 0.0
 	for _, x := range now {
 		size += math.Abs(x)
 	}
-	size += 1e-12
 	for back := m.opt.Period; back+w <= n; back += m.opt.Period {
-		if back < m.opt.Ahead && back+m.opt.Period+w <= n {
-			continue
-		}
-		past := v[n-w-back : n-back]
-		c := match{back: back, scale: 1}
-		limit := math.Inf(1)
-		if len(best) == m.opt.Neighbours {
-			limit = best[len(best)-1].dist
-		}
-		off := 1.0
+		c := compare(now, v[n-w-back:n-back], level)
+		c.back = back
+		c.dist /= size + 1e-12
 		if m.opt.Long > 0 && back%m.opt.Long != 0 {
-			off = m.opt.OffPhase
+			c.dist *= m.opt.OffPhase
 		}
-		if m.opt.Shift {
-			c.scale = (level - sum(past)) / float64(w)
-			for i, x := range now {
-				c.dist += math.Abs(x - past[i] - c.scale)
-			}
-		} else {
-			if s := sum(past); level > 0 && s > 0 {
-				c.scale = max(0.2, min(level/s, 5))
-			}
-			for i, x := range now {
-				c.dist += math.Abs(x - past[i]*c.scale)
-			}
-		}
-		c.dist *= off / size
-		if c.dist < limit {
-			best = insertMatch(best, c, m.opt.Neighbours)
-		}
+		best = insertMatch(best, c, m.opt.Neighbours)
 	}
 	return best
 }
 
+// compare returns how far the past is from now, whose sum is level, and by what it is scaled to be compared.
+func compare(now, past []float64, level float64) match {
+	c := match{scale: 1}
+	if s := sum(past); level > 0 && s > 0 {
+		c.scale = max(1/maxRescale, min(level/s, maxRescale))
+	}
+	for i, x := range now {
+		c.dist += math.Abs(x - past[i]*c.scale)
+	}
+	return c
+}
+
 // insertMatch puts c into its place and keeps at most most.
 func insertMatch(best []match, c match, most int) []match {
-	if len(best) < most {
+	switch {
+	case len(best) < most:
 		best = append(best, c)
-	} else {
-		best[len(best)-1] = c
+	case c.dist < best[most-1].dist:
+		best[most-1] = c
+	default:
+		return best
 	}
 	for i := len(best) - 1; i > 0 && best[i].dist < best[i-1].dist; i-- {
 		best[i], best[i-1] = best[i-1], best[i]
@@ -168,11 +151,10 @@ func sum(v []float64) float64 {
 func (m *Nearest) MarshalBinary() ([]byte, error) {
 	var b writer
 	o := m.opt
-	for _, v := range []int{o.Period, o.Long, o.Window, o.Neighbours, o.Ahead} {
+	for _, v := range []int{o.Period, o.Long, o.Window, o.Neighbours} {
 		b.int(v)
 	}
 	b.float(o.OffPhase)
-	b.bool(o.Shift)
 	m.tape.write(&b)
 	return seal(nearMagic, b.b), nil
 }
@@ -186,8 +168,7 @@ func (m *Nearest) UnmarshalBinary(data []byte) error {
 	}
 	var o NearestOptions
 	o.Period, o.Long, o.Window = r.int(1, MaxPeriod), r.int(0, MaxPeriod), r.int(1, MaxPeriod)
-	o.Neighbours, o.Ahead = r.int(1, nearestMost), r.int(0, MaxPeriod)
-	o.OffPhase, o.Shift = r.float(1, 100), r.bool()
+	o.Neighbours, o.OffPhase = r.int(1, nearestMost), r.float(1, 100)
 	if r.err != nil {
 		return r.err
 	}

@@ -31,6 +31,8 @@ type awake struct {
 	quant   quantiler
 	base    baseline
 	peaks   peaks
+	drift   drift
+	counts  wholes
 }
 
 // past is the history of a series by age in steps, 1 being the latest.
@@ -130,17 +132,35 @@ func (p *Predictor) rouse() {
 func (p *Predictor) take(y float64) {
 	a, s := p.awake, p.shared
 	if !math.IsNaN(y) {
-		a.base.score(y, &a.ring, &a.score)
+		if mix, last, ok := a.base.score(y, &a.ring, &a.score); ok {
+			a.drift.prove(mix, last)
+		}
+		a.watch(y)
 		a.quant.score(y, &a.score, a.peaks.top())
 		a.score.score(s, y)
 	}
 	a.ring.push(y)
 	a.base.last(y)
 	a.peaks.add(y)
+	a.counts.add(y)
 	for _, f := range a.members {
 		f.Update(y)
 	}
 	p.predict()
+}
+
+// watch looks for a change of the series; after one the weights forget all but the latest errors.
+func (a *awake) watch(y float64) {
+	if a.score.origins == 0 {
+		return
+	}
+	spread := &a.quant.spread
+	if !a.drift.add(y-float64(a.score.pathDue(0)[0]), spread.slow, spread.n) {
+		return
+	}
+	for m := range a.score.counts {
+		a.score.counts[m] = min(a.score.counts[m], driftMemory)
+	}
 }
 
 // predict asks every member and leaves the forecasts of the leads to be scored when their time has come.
@@ -218,3 +238,21 @@ func (p *peaks) add(y float64) {
 
 // top is the greatest value a forecast may have: a multiple of what was seen, because beyond that it is runaway extrapolation.
 func (p *peaks) top() float64 { return 3 * max(p.old, p.cur) }
+
+// wholes is how many of the latest values above zero were whole numbers, up to enough of them to call the series one of counts.
+type wholes uint8
+
+const wholesEnough = 5
+
+func (n *wholes) add(y float64) {
+	switch {
+	case !(y > 0):
+	case y != math.Trunc(y):
+		*n = 0
+	case *n < wholesEnough:
+		*n++
+	}
+}
+
+// whole reports whether the series is one of counts.
+func (n wholes) whole() bool { return n >= wholesEnough }

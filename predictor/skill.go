@@ -33,10 +33,10 @@ func (b *baseline) last(y float64) {
 	}
 }
 
-// score takes the value of the step that is now known; hist ends before it.
-func (b *baseline) score(y float64, hist past, s *scorer) {
-	mix, persistence := 0.0, 0.0
-	n := 0
+// score takes the value of the step that is now known; hist ends before it. It returns the absolute errors of the mix and of
+// persistence, means over the leads; ok is false if nothing was forecast for the step.
+func (b *baseline) score(y float64, hist past, s *scorer) (mix, persistence float64, ok bool) {
+	n := 0.0
 	for k := range b.l.leads {
 		flat := s.flatDue(k)
 		if flat == nil || flat[colLast] != flat[colLast] {
@@ -47,20 +47,22 @@ func (b *baseline) score(y float64, hist past, s *scorer) {
 		n++
 	}
 	if n == 0 {
-		return
+		return 0, 0, false
 	}
+	mix, persistence = min(mix/n, errorGuard), min(persistence/n, errorGuard)
 	b.n = min(b.n+1, math.MaxInt32)
 	rate := max(1/float64(b.l.memory), 1/float64(b.n))
-	b.mix += (min(mix/float64(n), errorGuard) - b.mix) * rate
-	b.persistence += (min(persistence/float64(n), errorGuard) - b.persistence) * rate
+	b.mix += (mix - b.mix) * rate
+	b.persistence += (persistence - b.persistence) * rate
 	for i, period := range b.l.periods {
-		e := persistence / float64(n)
+		e := persistence
 		// The value of the same position one period before; a horizon beyond the period goes back further.
 		if v := hist.at(period * ((b.l.horizon-1)/period + 1)); !math.IsNaN(v) {
 			e = math.Abs(y - v)
 		}
 		b.seasonal[i] += (min(e, errorGuard) - b.seasonal[i]) * rate
 	}
+	return mix, persistence, true
 }
 
 // skill returns the comparison so far.

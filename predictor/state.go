@@ -44,6 +44,8 @@ func (a *awake) write(w *writer, s *Shared) error {
 	a.quant.write(w)
 	a.base.write(w)
 	a.peaks.write(w)
+	a.drift.write(w)
+	w.byte(byte(a.counts))
 	for m, f := range a.members {
 		state, err := f.MarshalBinary()
 		if err != nil {
@@ -86,6 +88,8 @@ func (a *awake) read(r *reader, s *Shared) {
 	a.quant.read(r)
 	a.base.read(r)
 	a.peaks.read(r)
+	a.drift.read(r)
+	a.counts = wholes(r.byte())
 	for m, f := range a.members {
 		state := r.bytes()
 		if r.err != nil {

@@ -42,7 +42,7 @@ func build(cfg *config.Config, mode models.Mode, gate *engine.Gate, e env) (engi
 			return engine.Parts{}, err
 		}
 	}
-	r, err := newResolver(cfg)
+	r, err := newResolver(cfg, nil)
 	if err != nil {
 		return engine.Parts{}, err
 	}
@@ -81,10 +81,13 @@ type resolver struct {
 	policies []*policy.Policy
 }
 
-// newResolver builds the policies of all target entries.
-func newResolver(cfg *config.Config) (*resolver, error) {
+// newResolver builds the policies of all target entries, each changed by adjust if that is not nil.
+func newResolver(cfg *config.Config, adjust func(*policy.Config)) (*resolver, error) {
 	r := &resolver{cfg: cfg}
 	for i, c := range cfg.Policies() {
+		if adjust != nil {
+			adjust(&c)
+		}
 		p, err := policy.New(c)
 		if err != nil {
 			return nil, fmt.Errorf("policy %d: %w", i, err)

@@ -26,6 +26,7 @@ import (
 	"pilotlight/internal/journal"
 	"pilotlight/internal/sim"
 	"pilotlight/internal/sim/promstore"
+	"pilotlight/internal/sim/results"
 	"pilotlight/models"
 	"pilotlight/policy"
 	"pilotlight/predictor"
@@ -77,6 +78,7 @@ func Demo(ctx context.Context, stdio IO, o DemoOptions) error {
 	group, gctx := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(gctx)
 	group.Go(func() error { return serve(serving, d.listener, d.handler) })
+	group.Go(func() error { return d.backtests.Run(serving) })
 	group.Go(func() error {
 		defer stop()
 		err := d.play(gctx)
@@ -103,11 +105,13 @@ type demonstration struct {
 	without  *sim.Platform
 	engine   *engine.Engine
 	handler  http.Handler
-	listener net.Listener
-	clock    atomic.Pointer[time.Time]
-	undo     []func() error
-	watch    *watch
-	plot     *output // nil if none is asked for
+	// backtests are asked for over the API, and run on the recorded trace.
+	backtests *backtests
+	listener  net.Listener
+	clock     atomic.Pointer[time.Time]
+	undo      []func() error
+	watch     *watch
+	plot      *output // nil if none is asked for
 }
 
 // cleanup ends everything the demo started, last first.
@@ -267,9 +271,10 @@ func (d *demonstration) startEngine(ctx context.Context, dir, url string) error 
 	if err != nil {
 		return err
 	}
+	d.backtests = newBacktests(now, d.startBacktest)
 	//nolint:contextcheck // a handler takes its context from each request
 	d.handler, err = api.New(api.Deps{
-		Fleet: d.engine, Recommendations: d.engine, Audit: j, Control: d.engine, Admin: demoAdmin{d.engine},
+		Fleet: d.engine, Recommendations: d.engine, Audit: j, Control: d.engine, Admin: demoAdmin{d.engine}, Backtests: d.backtests,
 		Gatherer: reg, Registerer: prometheus.WrapRegistererWith(nil, reg), Logger: quiet(),
 		Open: true, Now: d.now, Version: version.Version,
 	})
@@ -350,6 +355,33 @@ func (demoAdmin) ConfigYAML() (text, hash string) {
 // Reload refuses.
 func (demoAdmin) Reload(context.Context) (string, error) {
 	return "demo", fmt.Errorf("the demo has no configuration file to reload: %w", models.ErrConflict)
+}
+
+// startBacktest starts a backtest on the recorded trace, the only history that the demo has.
+func (d *demonstration) startBacktest(r *api.BacktestRequest) (backtestWork, error) {
+	if r.Trace != "" && r.Trace != demoTrace {
+		return nil, fmt.Errorf("trace %q: the demo has only %s: %w", r.Trace, demoTrace, models.ErrInvalid)
+	}
+	o := optionsOf(r)
+	o.Trace = demoTrace
+	if err := withLead(&o, r.Lead); err != nil {
+		return nil, err
+	}
+	spec, err := o.spec()
+	if err != nil {
+		return nil, err
+	}
+	pred, pol, err := kernels(d.stdio, "", spec.whatIf)
+	if err != nil {
+		return nil, err
+	}
+	past, err := spec.ofTrace(d.trace, pred, pol)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, progress func(done, total int)) (*results.Result, error) {
+		return spec.replay(ctx, past, progress)
+	}, nil
 }
 
 // demoResolver gives each target what the trace knows about it and Prometheus does not: its memory and cold start.

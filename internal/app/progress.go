@@ -31,6 +31,13 @@ func (p *progress) add(n int) {
 	}
 }
 
+// set moves the bar to a number of steps.
+func (p *progress) set(done int) {
+	if p.bar != nil {
+		_ = p.bar.Set(done) // as add
+	}
+}
+
 // finish removes the bar.
 func (p *progress) finish() {
 	if p.bar != nil {

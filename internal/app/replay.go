@@ -26,8 +26,11 @@ type ReplayOptions struct {
 	Workers       int
 }
 
-// replayMaxWarm bounds floors in a replay: nobody pays for them, so there is no reason for a lower limit.
-const replayMaxWarm = 100_000
+// What bounds floors and keep-alives in a replay: nobody pays for them, so there is no reason for lower limits.
+const (
+	replayMaxWarm      = 100_000
+	replayMaxKeepAlive = 48 * time.Hour
+)
 
 // Replay runs the engine over a recorded trace and writes the decisions.
 func Replay(ctx context.Context, stdio IO, o ReplayOptions) error {
@@ -38,7 +41,7 @@ func Replay(ctx context.Context, stdio IO, o ReplayOptions) error {
 	if o.Lead < 0 || o.Workers < 0 {
 		return fmt.Errorf("%w: --lead and --workers must not be negative", ErrUsage)
 	}
-	pred, pol, err := kernels(stdio, o.Config)
+	pred, pol, err := kernels(stdio, o.Config, nil)
 	if err != nil {
 		return err
 	}
@@ -87,18 +90,24 @@ func loop(ctx context.Context, t *trace.Trace, step func(now time.Time) error) e
 	return nil
 }
 
-// kernels returns the configuration of predictor and policy: the defaults, or those of a file.
-func kernels(stdio IO, path string) (predictor.Config, policy.Config, error) {
+// kernels returns the configuration of predictor and policy: the defaults, or those of a file, with overrides.
+func kernels(stdio IO, path string, overrides []config.Override) (predictor.Config, policy.Config, error) {
+	var cfg *config.Config
+	var err error
 	if path == "" {
-		return predictor.DefaultConfig(), policy.DefaultConfig(), nil
+		cfg, err = config.ParseWith("the defaults", []byte(emptyConfig), models.ModeDryRun, overrides, parts(), stdio.Env)
+	} else {
+		// A replay writes to no platform, so it asks for nothing that only writing needs.
+		cfg, err = config.LoadWith(path, models.ModeDryRun, overrides, parts(), stdio.Env)
 	}
-	// A replay writes to no platform, so it asks for nothing that only writing needs.
-	cfg, err := config.Load(path, models.ModeDryRun, parts(), stdio.Env)
 	if err != nil {
 		return predictor.Config{}, policy.Config{}, err
 	}
 	return cfg.Predictor(), cfg.Policies()[0], nil
 }
+
+// emptyConfig is the least that a configuration says; everything else is default.
+const emptyConfig = "collectors: [{name: trace, type: trace, config: {dir: .}}]\ntargets: [{match: '*'}]\n"
 
 // simulated is an engine that runs on recorded time.
 type simulated struct {
@@ -121,19 +130,48 @@ func replayEngine(t *trace.Trace, act actuators.Actuator, pred predictor.Config,
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	return recordedEngine(&recording{
+		start: t.Start, settings: replaySettings(o.Workers), predictor: pred, journal: engine.Forgetful{}, actuator: act,
+		source:   engine.Source{Name: "trace", Collector: trace.NewFromTrace("trace", t, time.Second)},
+		resolver: traceResolver{policy: p, lead: o.Lead, actuator: recorderName, maxWarm: replayMaxWarm},
+	})
+}
+
+// recorderName is what the actuator is called to which recorded runs write.
+const recorderName = "recorder"
+
+// replaySettings are those of an engine that loops over whole minutes of recorded time.
+func replaySettings(workers int) engine.Settings {
+	return engine.Settings{
+		Mode: models.ModeAuto, Interval: time.Minute, Step: time.Minute, Lookback: time.Minute,
+		StaleAfter: 5 * time.Minute, ActionTTL: time.Minute, Workers: workers, ConfigHash: "replay",
+	}
+}
+
+// recording is what an engine needs to run on recorded time, for replay and backtest alike.
+type recording struct {
+	start     time.Time
+	settings  engine.Settings
+	source    engine.Source
+	actuator  actuators.Actuator
+	resolver  engine.Resolver
+	predictor predictor.Config
+	journal   engine.Journal
+}
+
+// recordedEngine builds an engine that writes to the actuator of a recording.
+func recordedEngine(r *recording) (*simulated, error) {
 	gate := &engine.Gate{}
-	s := &simulated{now: t.Start}
+	s := &simulated{now: r.start}
+	var err error
 	s.engine, err = engine.New(engine.Parts{
-		Settings: engine.Settings{
-			Mode: models.ModeAuto, Interval: time.Minute, Step: time.Minute, Lookback: time.Minute,
-			StaleAfter: 5 * time.Minute, ActionTTL: time.Minute, Workers: o.Workers, ConfigHash: "replay",
-		},
-		Sources:   []engine.Source{{Name: "trace", Collector: trace.NewFromTrace("trace", t, time.Second)}},
-		Actuators: map[string]actuators.Actuator{"recorder": actuators.WithGate(act, gate.Permit)},
-		Resolver:  traceResolver{policy: p, lead: o.Lead, actuator: "recorder", maxWarm: replayMaxWarm},
-		Predictor: pred,
+		Settings:  r.settings,
+		Sources:   []engine.Source{r.source},
+		Actuators: map[string]actuators.Actuator{recorderName: actuators.WithGate(r.actuator, gate.Permit)},
+		Resolver:  r.resolver,
+		Predictor: r.predictor,
 	}, engine.Deps{
-		Journal: engine.Forgetful{}, State: engine.Forgetful{}, Gate: gate,
+		Journal: r.journal, State: engine.Forgetful{}, Gate: gate,
 		Clock: func() time.Time { return s.now }, Logger: quiet(),
 	})
 	return s, err
@@ -152,6 +190,6 @@ func (r traceResolver) Resolve(source string, found *collectors.TargetData) (eng
 	return engine.Assignment{Policy: r.policy, Target: models.Target{
 		ID: found.ID, Group: found.Meta.Group, Collector: source, Actuator: r.actuator, Ref: string(found.ID), Labels: found.Labels,
 		MemoryMB: found.Meta.MemoryMB, ColdStart: found.Meta.ColdStart, Lead: r.lead, Concurrency: 1,
-		Limits: models.Limits{MaxWarm: r.maxWarm, MaxKeepAlive: 48 * time.Hour},
+		Limits: models.Limits{MaxWarm: r.maxWarm, MaxKeepAlive: replayMaxKeepAlive},
 	}}, true, nil
 }

@@ -68,11 +68,12 @@ type daemon struct {
 	log     *slog.Logger
 	reg     *prometheus.Registry
 
-	gate    engine.Gate
-	journal *journal.Journal
-	engine  *engine.Engine
-	reload  sync.Mutex
-	current atomic.Pointer[config.Config]
+	gate      engine.Gate
+	backtests *backtests
+	journal   *journal.Journal
+	engine    *engine.Engine
+	reload    sync.Mutex
+	current   atomic.Pointer[config.Config]
 	// tokens are those that the API takes until the process ends.
 	tokens  []config.Token
 	metrics *reloadMetrics
@@ -140,6 +141,7 @@ func (d *daemon) run(ctx context.Context) error {
 	group.Go(func() error { return serve(gctx, l, handler) })
 	group.Go(func() error { return d.engine.Run(gctx, d.ticks()) })
 	group.Go(func() error { return d.reloadOnSignal(gctx) })
+	group.Go(func() error { return d.backtests.Run(gctx) })
 	err = group.Wait()
 	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
@@ -181,8 +183,9 @@ func (d *daemon) handler(cfg *config.Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.backtests = newBacktests(now, startOn(d.stdio, d.options.Config))
 	deps := api.Deps{
-		Fleet: d.engine, Recommendations: d.engine, Audit: d.journal, Control: d.engine, Admin: d,
+		Fleet: d.engine, Recommendations: d.engine, Audit: d.journal, Control: d.engine, Admin: d, Backtests: d.backtests,
 		Gatherer: prometheus.GathererFunc(d.gather), Registerer: d.reg, Logger: d.log,
 		Open: cfg.Server().Open, Now: now, Version: version.Version,
 	}

@@ -22,11 +22,16 @@ const MaxSize = 10 << 20
 // Load reads the configuration in the file at path. A mode other than "" takes the place of the file's engine.mode, before
 // anything is checked: what a mode asks for is not asked of a file that is used in another one. The error is *Errors.
 func Load(path string, mode models.Mode, parts Parts, env Env) (*Config, error) {
+	return LoadWith(path, mode, nil, parts, env)
+}
+
+// LoadWith is Load of the file as if the values of overrides stood in it.
+func LoadWith(path string, mode models.Mode, overrides []Override, parts Parts, env Env) (*Config, error) {
 	data, err := readLimited(path)
 	if err != nil {
 		return nil, &Errors{Cause: err, Problems: []Problem{{File: path, Text: "cannot be read: " + cause(err)}}}
 	}
-	return read(path, data, mode, parts, env)
+	return read(path, data, mode, overrides, parts, env)
 }
 
 // cause returns the text of the innermost error, without the path that os errors repeat.
@@ -50,17 +55,27 @@ func readLimited(path string) ([]byte, error) {
 // Parse reads a configuration from data. The name is used in messages, and relative paths inside are resolved against its
 // folder. The error is *Errors.
 func Parse(name string, data []byte, parts Parts, env Env) (*Config, error) {
-	return read(name, data, "", parts, env)
+	return read(name, data, "", nil, parts, env)
+}
+
+// ParseWith is Parse with overrides and a mode; see LoadWith.
+func ParseWith(name string, data []byte, mode models.Mode, overrides []Override, parts Parts, env Env) (*Config, error) {
+	return read(name, data, mode, overrides, parts, env)
 }
 
 // read reads a configuration, to be used in a mode.
-func read(name string, data []byte, mode models.Mode, parts Parts, env Env) (*Config, error) {
+func read(name string, data []byte, mode models.Mode, overrides []Override, parts Parts, env Env) (*Config, error) {
 	root, err := parseYAML(data)
 	if err != nil {
 		if p, ok := errors.AsType[*syntaxError](err); ok {
 			return nil, &Errors{Problems: []Problem{{File: name, Line: p.line, Text: p.text}}}
 		}
 		return nil, &Errors{Problems: []Problem{{File: name, Text: err.Error()}}}
+	}
+	for _, o := range overrides {
+		if err := o.apply(root); err != nil {
+			return nil, &Errors{Problems: []Problem{{File: name, Path: o.Path, Text: err.Error()}}}
+		}
 	}
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }

@@ -117,12 +117,15 @@ type Engine struct {
 	metrics *metrics
 
 	// step serialises Step, Reload and Restore.
-	step     sync.Mutex
-	parts    Parts
-	sources  []*source
-	units    []*unit // sorted by ID
-	byID     map[models.TargetID]*unit
-	restored map[models.TargetID]*remembered
+	step  sync.Mutex
+	parts Parts
+	// predictors makes the predictors of units; while predictorErr is not nil it cannot, and no target is taken.
+	predictors   *predictor.Shared
+	predictorErr error
+	sources      []*source
+	units        []*unit // sorted by ID
+	byID         map[models.TargetID]*unit
+	restored     map[models.TargetID]*remembered
 	// refused holds why a found target was not taken, so that each reason is logged once.
 	refused map[models.TargetID]string
 	started time.Time
@@ -190,6 +193,10 @@ func (e *Engine) install(parts Parts) {
 		parts.Allocator = &policy.Allocator{}
 	}
 	e.parts, e.turn = parts, 0
+	shared, err := predictor.NewShared(parts.Predictor, parts.Settings.Step)
+	if e.predictorErr = err; err == nil {
+		e.predictors = shared
+	}
 	e.sources = make([]*source, len(parts.Sources))
 	for i, s := range parts.Sources {
 		e.sources[i] = &source{Source: s}

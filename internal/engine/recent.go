@@ -8,13 +8,19 @@ import (
 	"pilotlight/models"
 )
 
-// recent keeps the newest samples of each signal for readers: rings indexed by the number of the step since 1970.
+// recent keeps the newest samples of each signal for readers: a ring for each signal that has values, which grows as it fills.
 type recent struct {
-	step   time.Duration
-	size   int64
-	values [models.NumSignals][]float32
+	step  time.Duration
+	size  int64
+	rings [models.NumSignals]*signalRing
 	// first and end are the start of the oldest step fed and the end of the newest.
 	first, end time.Time
+}
+
+// signalRing is the ring of one signal. Step number n since 1970 has its place at (n-origin) modulo the size.
+type signalRing struct {
+	origin int64
+	values []float32
 }
 
 // newRecent makes rings for the time span; 0 keeps nothing.
@@ -27,18 +33,16 @@ func (r *recent) push(start time.Time, at func(models.Signal) float64) {
 	if r.size == 0 {
 		return
 	}
-	for i := range r.values {
+	n := start.UnixNano() / int64(r.step)
+	for i := range r.rings {
 		v := float32(at(models.Signal(i)))
-		if r.values[i] == nil {
+		if r.rings[i] == nil {
 			if math.IsNaN(float64(v)) {
 				continue
 			}
-			r.values[i] = make([]float32, r.size)
-			for j := range r.values[i] {
-				r.values[i][j] = float32(math.NaN())
-			}
+			r.rings[i] = &signalRing{origin: n}
 		}
-		r.values[i][r.slot(start)] = v
+		r.rings[i].set(n, v, r.size)
 	}
 	if r.first.IsZero() {
 		r.first = start
@@ -46,13 +50,35 @@ func (r *recent) push(start time.Time, at func(models.Signal) float64) {
 	r.end = start.Add(r.step)
 }
 
-// slot returns the place of a step in the rings.
-func (r *recent) slot(start time.Time) int64 { return start.UnixNano() / int64(r.step) % r.size }
+// set puts the value of step n in its place; steps come in order.
+func (g *signalRing) set(n int64, v float32, size int64) {
+	at := g.slot(n, size)
+	for int64(len(g.values)) <= at {
+		if have := len(g.values); have == cap(g.values) { // a quarter more: the standard doubling would waste too much per target
+			grown := make([]float32, have, min(int(size), have+have/4+16))
+			copy(grown, g.values)
+			g.values = grown
+		}
+		g.values = append(g.values, float32(math.NaN()))
+	}
+	g.values[at] = v
+}
+
+// slot returns the place of step n.
+func (g *signalRing) slot(n, size int64) int64 { return (n - g.origin) % size }
+
+// at returns the value of step n, NaN if it is from before the first value.
+func (g *signalRing) at(n, size int64) float64 {
+	if i := g.slot(n, size); i >= 0 && i < int64(len(g.values)) {
+		return float64(g.values[i])
+	}
+	return math.NaN()
+}
 
 // series returns what is kept of a signal between from and to.
 func (r *recent) series(sig models.Signal, from, to time.Time) (models.Series, error) {
-	ring := r.values[sig]
-	if len(ring) == 0 {
+	ring := r.rings[sig]
+	if ring == nil {
 		return models.Series{}, fmt.Errorf("series of %s: none is kept: %w", sig, models.ErrNoData)
 	}
 	oldest := r.end.Add(-time.Duration(r.size) * r.step)
@@ -71,8 +97,9 @@ func (r *recent) series(sig models.Signal, from, to time.Time) (models.Series, e
 			oldest.Format(time.RFC3339), r.end.Format(time.RFC3339), models.ErrNoData)
 	}
 	values := make([]float64, n)
+	n0 := from.UnixNano() / int64(r.step)
 	for i := range values {
-		values[i] = float64(ring[r.slot(from.Add(time.Duration(i)*r.step))])
+		values[i] = ring.at(n0+int64(i), r.size)
 	}
 	return models.SeriesOf(from, r.step, values)
 }

@@ -92,14 +92,13 @@ func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assi
 		return nil, fmt.Errorf("target %q: there is no actuator %q: %w", found.ID, a.Target.Actuator, models.ErrNotFound)
 	}
 	step := e.parts.Settings.Step
-	p, err := predictor.New(e.parts.Predictor, step)
-	if err != nil {
-		return nil, fmt.Errorf("target %q: %w", found.ID, err)
+	if e.predictorErr != nil {
+		return nil, fmt.Errorf("target %q: %w", found.ID, e.predictorErr)
 	}
 	u := &unit{
 		id: found.ID, source: sourceName, labels: found.Labels, meta: found.Meta,
 		target: a.Target, policy: a.Policy, actuator: actuator,
-		predictor: p, memory: policy.NewMemory(), step: step,
+		predictor: e.predictors.New(), memory: policy.NewMemory(), step: step,
 		recent: newRecent(step, e.parts.Settings.Recent),
 		bin:    policy.Bin{Invocations: math.NaN(), Duration: math.NaN(), Concurrency: math.NaN()},
 	}
@@ -228,12 +227,21 @@ func (u *unit) predict() {
 	u.forecast, u.noForecast = &f, nil
 }
 
+// newPredictor makes a predictor for a unit that is there, whose step may be from before a reload.
+func (e *Engine) newPredictor(step time.Duration) *predictor.Predictor {
+	if step != e.parts.Settings.Step {
+		if p, err := predictor.New(e.parts.Predictor, step); err == nil {
+			return p
+		}
+	}
+	return e.predictors.New()
+}
+
 // reset forgets the history of a unit.
 func (e *Engine) reset(u *unit) {
 	u.own.Lock()
 	defer u.own.Unlock()
-	// New returned a predictor of this configuration before, so it does again.
-	u.predictor, _ = predictor.New(e.parts.Predictor, u.step)
+	u.predictor = e.newPredictor(u.step)
 	u.memory, u.prepared = policy.NewMemory(), false
 	u.recent = newRecent(u.step, e.parts.Settings.Recent)
 	u.next, u.lastSample, u.known = time.Time{}, time.Time{}, 0

@@ -9,6 +9,8 @@ type machine struct {
 	coldStart int64 // how long a cold start takes
 	lead      int64 // from asking for a provisioned instance to having it
 	keepAlive int64 // how long an on-demand instance stays after work that ends from now on
+	// hindsight, if above 0, keeps an idle on-demand instance exactly if it is used again within that time.
+	hindsight int64
 	from      int64 // usage before this time is not counted
 
 	floor floor
@@ -92,7 +94,9 @@ func (m *machine) finish() {
 	m.countWork(&m.used, &w, w.end)
 	switch {
 	case w.onDemand:
-		if m.keepAlive > 0 {
+		if m.hindsight > 0 {
+			m.idle = append(m.idle, idleInstance{w.end, never})
+		} else if m.keepAlive > 0 {
 			m.idle = append(m.idle, idleInstance{w.end, saturatingAdd(w.end, m.keepAlive)})
 		}
 	case m.provisioned > m.floor.ready:
@@ -172,6 +176,9 @@ func (m *machine) reuse(t int64) bool {
 	for n := len(m.idle); n > 0; n-- {
 		i := m.idle[n-1]
 		m.idle = m.idle[:n-1]
+		if m.hindsight > 0 && t-i.since > m.hindsight {
+			return false // it was not kept; those below were not used for even longer
+		}
 		m.used.onDemandIdle += m.counted(i.since, min(i.until, t))
 		if i.until > t {
 			return true
@@ -201,6 +208,9 @@ func (m *machine) usage(t int64) counters {
 	used.provisioned += int64(m.provisioned) * m.counted(m.since, t)
 	for i := range m.running {
 		m.countWork(&used, &m.running[i], t)
+	}
+	if m.hindsight > 0 {
+		return used // what is idle now is not used again
 	}
 	for _, i := range m.idle {
 		used.onDemandIdle += m.counted(i.since, t)

@@ -249,7 +249,7 @@ func (p *Platform) Usages() []Usage {
 func (p *Platform) Total() Usage {
 	var total Usage
 	for _, u := range p.Usages() {
-		total.add(&u)
+		total.Add(&u)
 	}
 	return total
 }

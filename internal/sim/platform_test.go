@@ -211,7 +211,7 @@ func TestPlatformExact(t *testing.T) {
 		t.Errorf("-want +got %s", diff)
 	}
 	sum := want[0]
-	sum.add(&want[1])
+	sum.Add(&want[1])
 	if diff := cmp.Diff(sum, p.Total(), near); diff != "" {
 		t.Errorf("-want +got total %s", diff)
 	}

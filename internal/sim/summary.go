@@ -54,8 +54,8 @@ func Compare(with, without *Platform) (Summary, error) {
 	usages, baseline := with.Usages(), without.Usages()
 	for i := range s.Functions {
 		s.Functions[i] = FunctionSummary{Name: with.trace.Functions[i].Name, With: usages[i], Without: baseline[i]}
-		s.With.add(&usages[i])
-		s.Without.add(&baseline[i])
+		s.With.Add(&usages[i])
+		s.Without.Add(&baseline[i])
 	}
 	return s, nil
 }

@@ -89,8 +89,8 @@ func (u *Usage) Burden(s Setting, lambda float64) float64 {
 	return idle + lambda*u.ColdSeconds
 }
 
-// add adds another usage.
-func (u *Usage) add(v *Usage) {
+// Add adds another usage.
+func (u *Usage) Add(v *Usage) {
 	u.Invocations += v.Invocations
 	u.ColdStarts += v.ColdStarts
 	u.ColdSeconds += v.ColdSeconds

@@ -20,8 +20,6 @@ type record struct {
 	names   []string
 	// origins are the indices of the first step forecast, increasing.
 	origins []int
-	// aligned[o] says that the window counts for the weights of the point forecast; all count for the quantiles.
-	aligned []bool
 	// paths[m][o*horizon+h] is what member m forecast at origin o for h+1 steps ahead, NaN if it had no forecast.
 	paths [][]float64
 	// actual[o*horizon+h] is what came, NaN if it is missing.
@@ -47,7 +45,7 @@ func backtest(y []float64, members []member, opt *Options, low float64) (*record
 	if len(opt.Periods) > 0 {
 		r.scale = naiveScale(y, opt.Periods[0])
 	}
-	r.origins, r.aligned = origins(len(y), opt)
+	r.origins = origins(len(y), opt)
 	r.actual = make([]float64, len(r.origins)*h)
 	for o, at := range r.origins {
 		copy(r.actual[o*h:(o+1)*h], y[at:at+h])

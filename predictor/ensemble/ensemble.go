@@ -39,7 +39,9 @@ type Options struct {
 	Start    time.Time
 	Calendar season.Calendar
 
-	tune *tuning
+	// sparse says that most values are zero.
+	sparse bool
+	tune   *tuning
 }
 
 // Result is the forecast of one series.
@@ -148,6 +150,7 @@ func forecast(y []float64, opt Options) (*Result, error) {
 	}
 	opt.Periods = slices.Sorted(slices.Values(opt.Periods))
 	opt.Periods = slices.DeleteFunc(slices.Compact(opt.Periods), func(p int) bool { return 2*p > len(y) })
+	opt.sparse = sparse(y)
 	members, err := newMembers(&opt)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ func Variants(y []float64, opt Options, ts []Tuning) ([]*Result, error) {
 		opt.Periods = detect(y, opt.Step)
 	}
 	opt.Periods = slices.DeleteFunc(slices.Clone(opt.Periods), func(p int) bool { return 2*p > len(y) })
+	opt.sparse = sparse(y)
 	members, err := newMembers(&opt)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"pilotlight/predictor/accuracy"
 	"pilotlight/predictor/ensemble"
 )
 
@@ -25,15 +26,16 @@ const opsHistory = 20160
 
 // opsScore sums up the forecasts of one series at one horizon.
 type opsScore struct {
-	s            opsSeries
-	h            int
-	loss, base   float64 // quantile loss of ours and of seasonal naive with the quantiles of its past errors
-	mae, baseMAE float64
-	meanMAE      float64
-	covered      [16]float64
-	steps        float64
-	cpu          time.Duration
-	calls        int
+	s             opsSeries
+	h             int
+	loss, base    float64 // quantile loss of ours and of seasonal naive with the quantiles of its past errors
+	mae, baseMAE  float64
+	meanMAE       float64
+	covered, tied [16]float64
+	normal        float64 // the loss of seasonal naive with normal quantiles, as leaderboards have it
+	steps         float64
+	cpu           time.Duration
+	calls         int
 }
 
 func envInt(name string, def int) int {
@@ -168,18 +170,19 @@ func runOps(t *testing.T, s opsSeries, h, origins int, ts []ensemble.Tuning) []o
 		if !slices.ContainsFunc(hist, func(v float64) bool { return v < 0 }) {
 			low = 0
 		}
+		normal := accuracy.SeasonalNaiveQuantiles(hist, s.season, opsLevels, base).Values
 		for i, res := range results {
 			sc := &scs[i]
 			sc.cpu += time.Since(start)
 			sc.calls++
-			sc.add(res, future, base, residuals, scale, low)
+			sc.add(res, future, base, residuals, normal, scale, low)
 		}
 	}
 	return scs
 }
 
 // add scores one forecast.
-func (sc *opsScore) add(res *ensemble.Result, future, base, residuals []float64, scale, low float64) {
+func (sc *opsScore) add(res *ensemble.Result, future, base, residuals []float64, normal [][]float64, scale, low float64) {
 	cnt := 0.0
 	var m, bm, mm float64
 	for k, v := range future {
@@ -194,10 +197,14 @@ func (sc *opsScore) add(res *ensemble.Result, future, base, residuals []float64,
 			f := res.Quantiles[l][k]
 			if l < 9 {
 				sc.loss += pinball(v, f, q)
+				sc.normal += pinball(v, normal[l][k], q)
 				sc.base += pinball(v, max(low, base[k]+order(residuals, q)), q)
 			}
-			if v <= f {
+			switch {
+			case v < f:
 				sc.covered[l]++
+			case v == f:
+				sc.tied[l]++
 			}
 		}
 	}
@@ -282,11 +289,11 @@ func TestOperationalSeries(t *testing.T) {
 
 func printOps(scores []opsScore, hs []int) {
 	type row struct {
-		wql, mase, mean geo
-		cov             [16]float64
-		steps           float64
-		cpu             time.Duration
-		calls           int
+		wql, mase, mean, normal geo
+		cov, tied               [16]float64
+		steps                   float64
+		cpu                     time.Duration
+		calls                   int
 	}
 	rows := map[string]*row{}
 	var names []string
@@ -312,8 +319,10 @@ func printOps(scores []opsScore, hs []int) {
 				r.wql.add(w)
 				r.mase.add(m)
 				r.mean.add(mm)
+				r.normal.add(ratio(sc.loss, sc.normal))
 				for l := range r.cov {
 					r.cov[l] += sc.covered[l]
+					r.tied[l] += sc.tied[l]
 				}
 				r.steps += sc.steps
 				r.cpu += sc.cpu
@@ -332,12 +341,13 @@ func printOps(scores []opsScore, hs []int) {
 		}
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return strings.Compare(a, b) })
-	fmt.Printf("%-16s %6s %6s %6s | coverage at .5 .8 .9 .95 .99 | ms\n", "set", "WQL", "MASE", "mean")
+	fmt.Printf("%-16s %6s %6s %6s %6s | coverage at .5 .8 .9 .95 .99 | ms\n", "set", "WQL", "MASE", "mean", "normal")
 	for _, n := range names {
 		r := rows[n]
-		fmt.Printf("%-16s %6.3f %6.3f %6.3f |", n, r.wql.mean(), r.mase.mean(), r.mean.mean())
+		fmt.Printf("%-16s %6.3f %6.3f %6.3f %6.3f |", n, r.wql.mean(), r.mase.mean(), r.mean.mean(), r.normal.mean())
 		for _, l := range []int{4, 7, 8, 9, 10} {
-			fmt.Printf(" %.3f", r.cov[l]/r.steps)
+			// A quantile is right if its level lies between the shares below and not above it, which differ by ties.
+			fmt.Printf(" %.3f", max(r.cov[l], min(opsLevels[l]*r.steps, r.cov[l]+r.tied[l]))/r.steps)
 		}
 		fmt.Printf(" | %.1f\n", float64(r.cpu.Milliseconds())/float64(max(r.calls, 1)))
 	}

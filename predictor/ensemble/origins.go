@@ -5,6 +5,8 @@ import "slices"
 // The origins of the back-test.
 const (
 	maxWindows = 16
+	// enoughWindows is from how many windows on more history for the members is worth more than more windows.
+	enoughWindows = 7
 	// minHistory is how much of the series the first origin leaves to the members at least, in horizons.
 	minHistory = 2
 	// The recent plan has so many windows so many steps apart, and so many at the same place in the past periods.
@@ -14,32 +16,37 @@ const (
 	phaseOffset   = 72 // and this part of a period before and after: 20 minutes of a day
 )
 
-// origins places the back-test windows, in increasing order. Those of the recent plan give the quantiles. The point forecast
-// takes the same, but where the horizon is about a period or more only windows at the same place in the period as the end.
-func origins(n int, opt *Options) (at []int, aligned []bool) {
-	first := minHistory * opt.Horizon
+// origins places the back-test windows, in increasing order. Where the horizon is a period or more they lie at the same place in the
+// period as the end, else shortly after one another and at the same place in the past periods.
+func origins(n int, opt *Options) []int {
+	longest := 0
 	for _, p := range opt.Periods {
-		first = max(first, 2*p)
+		longest = max(longest, p)
 	}
-	first = max(1, min(first, n-opt.Horizon))
+	first := max(minHistory*opt.Horizon, 2*longest)
+	var at []int
 	if opt.whole() {
 		at = wholePlan(n, opt)
+		// Members do well after two long periods; but few windows are worse than windows after a shorter history.
+		if few := n - opt.Horizon - (enoughWindows-1)*(at[0]-at[1]); first > few {
+			first = max(few, longest+opt.Horizon)
+		}
 	} else {
 		at = recentPlan(n, opt)
 	}
+	first = max(1, min(first, n-opt.Horizon))
 	at = slices.DeleteFunc(at, func(o int) bool { return o < first || o+opt.Horizon > n })
 	slices.Sort(at)
-	at = slices.Compact(at)
-	for range at {
-		aligned = append(aligned, true)
-	}
-	return at, aligned
+	return slices.Compact(at)
 }
 
-// wholePlan places the latest windows at the same place in the period as the end of the series.
+// wholePlan places the latest windows at the same place in the period as the end of the series, the latest first. Short periods are
+// skipped so that neighbours share no more than about half of their steps.
 func wholePlan(n int, opt *Options) (at []int) {
+	p := opt.Periods[0]
+	stride := p * max(1, opt.Horizon/(2*p))
 	for k := range maxWindows {
-		at = append(at, n-opt.Horizon-k*opt.Periods[0])
+		at = append(at, n-opt.Horizon-k*stride)
 	}
 	return at
 }

@@ -2,6 +2,7 @@ package ensemble
 
 import (
 	"math"
+	"slices"
 
 	"pilotlight/models"
 )
@@ -112,8 +113,8 @@ func (w *weigher) weightsFrom(use func(o int) bool) [][]float64 {
 		loss[i], mass[i] = priorMass, priorMass
 	}
 	weight := 1.0
-	for o := len(w.r.origins) - 1; o >= 0; o-- {
-		if !w.r.aligned[o] || !use(o) {
+	for o := range slices.Backward(w.r.origins) {
+		if !use(o) {
 			continue
 		}
 		for i, e := range w.loss[o*nm*nb : (o+1)*nm*nb] {
@@ -145,7 +146,7 @@ func (w *weigher) weightsFrom(use func(o int) bool) [][]float64 {
 // persistence. The first windows, which had nothing to go by, count too.
 func (w *weigher) skill(y []float64, opt *Options, low float64) models.Skill {
 	r, h := w.r, w.r.horizon
-	var s models.Skill
+	s := models.Skill{Windows: len(r.origins)}
 	period := 1
 	if len(opt.Periods) > 0 {
 		period = opt.Periods[0]
@@ -153,10 +154,6 @@ func (w *weigher) skill(y []float64, opt *Options, low float64) models.Skill {
 	path := make([]float64, h)
 	n := 0.0
 	for o, at := range r.origins {
-		if !r.aligned[o] {
-			continue
-		}
-		s.Windows++
 		clear(path)
 		w.past(path, o, w.weights(at))
 		last := latest(y[:at])
@@ -200,9 +197,9 @@ func (w *weigher) past(dst []float64, o int, weights [][]float64) {
 
 // latest returns the last known value.
 func latest(y []float64) float64 {
-	for i := len(y) - 1; i >= 0; i-- {
-		if !math.IsNaN(y[i]) {
-			return y[i]
+	for _, v := range slices.Backward(y) {
+		if !math.IsNaN(v) {
+			return v
 		}
 	}
 	return math.NaN()
@@ -234,28 +231,19 @@ func naiveScale(y []float64, period int) float64 {
 	return sum / float64(n)
 }
 
-// summary is a record of the ensemble itself and of its best members, at the aligned windows: enough to make quantiles from.
-func (w *weigher) summary(weights [][]float64, mean []float64) *record {
+// summary is a record of the ensemble as its only member. At each window it has the weights from the windows that do not touch it: those
+// before alone are few at first, and errors of a poor mix would widen the quantiles.
+func (w *weigher) summary(mean []float64) *record {
 	r, h := w.r, w.r.horizon
-	s := &record{horizon: h, low: r.low, scale: r.scale, relative: r.relative, spreadMean: r.spreadMean}
-	path := []float64{}
-	for o, at := range r.origins {
-		if !r.aligned[o] {
-			continue
-		}
-		s.origins = append(s.origins, at)
-		s.aligned = append(s.aligned, true)
-		s.actual = append(s.actual, r.actual[o*h:(o+1)*h]...)
-		s.spread = append(s.spread, r.spread[o])
-		dst := make([]float64, h)
-		w.past(dst, o, w.weightsWithout(o))
-		path = append(path, dst...)
+	s := *r
+	path := make([]float64, len(r.actual))
+	for o := range r.origins {
+		w.past(path[o*h:(o+1)*h], o, w.weightsWithout(o))
 	}
-	s.spread = append(s.spread, r.spread[len(r.origins)])
 	s.names = []string{"ensemble"}
 	s.paths = [][]float64{path}
 	s.now = [][]float64{mean}
 	s.qpaths = make([][][]float64, 1)
 	s.qnow = make([][][]float64, 1)
-	return s
+	return &s
 }

@@ -1,0 +1,506 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"pilotlight/collectors"
+	"pilotlight/collectors/trace"
+	"pilotlight/internal/config"
+	"pilotlight/internal/engine"
+	"pilotlight/internal/sim"
+	"pilotlight/models"
+	"pilotlight/policy"
+	"pilotlight/predictor"
+)
+
+// load reads the history.
+func (s *backtestSpec) load(ctx context.Context, stdio IO) (*past, error) {
+	if s.trace != "" {
+		return s.loadTrace(stdio)
+	}
+	cfg, err := s.configuration(stdio)
+	if err != nil {
+		return nil, err
+	}
+	return s.loadCollectors(ctx, cfg)
+}
+
+// configuration reads the configuration file with its overrides. A backtest writes to no platform, so nothing is asked for that
+// only writing needs.
+func (s *backtestSpec) configuration(stdio IO) (*config.Config, error) {
+	return config.LoadWith(s.config, models.ModeDryRun, s.whatIf, parts(), stdio.Env)
+}
+
+// loadTrace reads a trace folder; decisions are made as in a replay of it.
+func (s *backtestSpec) loadTrace(stdio IO) (*past, error) {
+	pred, pol, err := kernels(stdio, s.config, s.whatIf)
+	if err != nil {
+		return nil, err
+	}
+	t, err := trace.Read(s.trace)
+	if err != nil {
+		return nil, err
+	}
+	return s.ofTrace(t, pred, pol)
+}
+
+// cut leaves the part of a trace between from and to.
+func (s *backtestSpec) cut(t *trace.Trace) (*trace.Trace, error) {
+	first, last := 0, t.Minutes
+	if !s.from.IsZero() {
+		first = max(0, t.Minute(s.from))
+	}
+	if !s.to.IsZero() {
+		last = min(last, t.Minute(s.to))
+	}
+	if first == 0 && last == t.Minutes {
+		return t, nil
+	}
+	if first >= last {
+		return nil, fmt.Errorf("%w: nothing of the trace, which is from %s to %s, is between --from and --to", ErrUsage,
+			t.Start.Format(time.RFC3339), t.End().Format(time.RFC3339))
+	}
+	info := t.Info
+	info.Start, info.Minutes = t.TimeOf(first), last-first
+	rows := make([][]trace.Row, len(t.Functions))
+	for i := range rows {
+		rows[i] = slices.Clone(t.Rows(i, first, last))
+		for k := range rows[i] {
+			rows[i][k].Minute -= int32(first)
+		}
+	}
+	return trace.Build(info, t.Functions, rows)
+}
+
+// backtestLead is the lead of traces, which say nothing of it.
+const backtestLead = time.Minute
+
+// unknownColdStart is how long a cold start takes where the history does not say.
+const unknownColdStart = time.Second
+
+// recordedHistory is what collectors said, for an engine to read again.
+type recordedHistory struct {
+	start   time.Time
+	minutes int
+	// targets are those taken, without series; loads and durations are theirs, nil where there is nothing.
+	targets          []collectors.TargetData
+	loads, durations [][]float32
+}
+
+// end is the end of the history.
+func (h *recordedHistory) end() time.Time { return h.start.Add(time.Duration(h.minutes) * time.Minute) }
+
+// add takes in an answer of a collector.
+func (h *recordedHistory) add(index map[models.TargetID]int, found *collectors.TargetData) {
+	i, ok := index[found.ID]
+	if !ok {
+		i = len(h.targets)
+		index[found.ID] = i
+		h.targets = append(h.targets, collectors.TargetData{ID: found.ID})
+		h.loads, h.durations = append(h.loads, nil), append(h.durations, nil)
+	}
+	t := &h.targets[i]
+	t.Labels = found.Labels
+	if found.Meta != (collectors.Meta{}) {
+		t.Meta = found.Meta
+	}
+	h.loads[i] = h.merge(h.loads[i], &found.Series[models.SignalInvocations])
+	h.durations[i] = h.merge(h.durations[i], &found.Series[models.SignalDuration])
+}
+
+// merge copies a series into its minutes.
+func (h *recordedHistory) merge(into []float32, s *models.Series) []float32 {
+	for k := range s.Len() {
+		m := int(s.TimeAt(k).Sub(h.start) / time.Minute)
+		if m < 0 || m >= h.minutes || s.IsGap(k) {
+			continue
+		}
+		if into == nil {
+			into = make([]float32, h.minutes)
+			for i := range into {
+				into[i] = float32(math.NaN())
+			}
+		}
+		into[m] = float32(s.At(k))
+	}
+	return into
+}
+
+// series cuts the steps of a request out of the minutes.
+func (h *recordedHistory) series(of []float32, req *collectors.Request) (models.Series, error) {
+	first := int(req.Start.Sub(h.start) / time.Minute)
+	last := min(int(req.End.Sub(h.start)/time.Minute), h.minutes)
+	if first = max(first, 0); of == nil || first >= last {
+		return models.Series{}, nil
+	}
+	values := make([]float64, last-first)
+	for i := range values {
+		values[i] = float64(of[first+i])
+	}
+	return models.SeriesOf(h.start.Add(time.Duration(first)*time.Minute), time.Minute, values)
+}
+
+// recordedCollector reads some targets of a recorded history.
+type recordedCollector struct {
+	*recordedHistory
+
+	order []int // by ID
+}
+
+var _ collectors.Collector = (*recordedCollector)(nil)
+
+// Collect implements collectors.Collector. The step must be a minute.
+func (c *recordedCollector) Collect(ctx context.Context, req collectors.Request) (collectors.Result, error) {
+	if err := context.Cause(ctx); err != nil {
+		return collectors.Result{}, err
+	}
+	if req.Step != time.Minute {
+		return collectors.Result{}, fmt.Errorf("recorded history has steps of a minute, not of %s: %w", req.Step, models.ErrInvalid)
+	}
+	out := collectors.Result{Targets: make([]collectors.TargetData, 0, len(c.order))}
+	for _, i := range c.order {
+		t := c.targets[i]
+		for sig, of := range map[models.Signal][]float32{models.SignalInvocations: c.loads[i], models.SignalDuration: c.durations[i]} {
+			var err error
+			if t.Series[sig], err = c.series(of, &req); err != nil {
+				return collectors.Result{}, err
+			}
+		}
+		out.Targets = append(out.Targets, t)
+	}
+	return out, nil
+}
+
+// loadCollectors reads the history of all configured collectors.
+func (s *backtestSpec) loadCollectors(ctx context.Context, cfg *config.Config) (*past, error) {
+	set := settings(cfg, models.ModeAuto)
+	if set.Step != time.Minute || set.Interval != time.Minute {
+		return nil, fmt.Errorf("%w: a backtest runs in steps of a minute, and the configuration has engine.step %s and engine.interval %s; "+
+			"add --what-if engine.step=1m --what-if engine.interval=1m", ErrUsage, set.Step, set.Interval)
+	}
+	h, err := s.span(set.IngestionDelay)
+	if err != nil {
+		return nil, err
+	}
+	warnings, err := s.collect(ctx, cfg, h)
+	if err != nil {
+		return nil, err
+	}
+	// The engine runs on recorded time: it looks at the platform at every step, was not restarted and keeps nothing.
+	set.ObserveEvery, set.RestartHold, set.CheckpointEvery, set.Recent, set.OutOfBandBackoff = 0, 0, 0, 0, 0
+	set.Lookback = time.Minute
+	p, err := s.resolved(cfg, h)
+	if err != nil {
+		return nil, err
+	}
+	p.settings, p.predictor, p.policy, p.hash = set, cfg.Predictor(), cfg.Policies()[0], cfg.Hash()
+	p.warnings = append(warnings, p.warnings...)
+	return p, nil
+}
+
+// span returns an empty history of the time that is asked for.
+func (s *backtestSpec) span(delay time.Duration) (*recordedHistory, error) {
+	to := s.to
+	if latest := now().Add(-delay).Truncate(time.Minute); to.IsZero() || to.After(latest) {
+		to = latest
+	}
+	from := s.from
+	if from.IsZero() {
+		from = to.Add(-defaultHistory)
+	}
+	switch length := to.Sub(from); {
+	case length < time.Hour:
+		return nil, fmt.Errorf("%w: the history from %s to %s is shorter than an hour; choose --from and --to", ErrUsage,
+			from.Format(time.RFC3339), to.Format(time.RFC3339))
+	case length > maxHistory:
+		return nil, fmt.Errorf("%w: the history from %s to %s is longer than %d days; choose --from and --to", ErrUsage,
+			from.Format(time.RFC3339), to.Format(time.RFC3339), int(maxHistory.Hours()/24))
+	}
+	return &recordedHistory{start: from, minutes: int(to.Sub(from) / time.Minute)}, nil
+}
+
+// collectWindow bounds what one request asks for.
+const collectWindow = 24 * time.Hour
+
+// collect asks all collectors, a day at a time.
+func (s *backtestSpec) collect(ctx context.Context, cfg *config.Config, h *recordedHistory) (warnings []string, err error) {
+	s.owner = map[models.TargetID]string{}
+	index := map[models.TargetID]int{}
+	for _, part := range cfg.Collectors() {
+		c, err := construct(collectorFactories(), part, env{ctx: ctx, logger: quiet(), reg: prometheus.NewRegistry(), now: now})
+		if err != nil {
+			return nil, fmt.Errorf("collector %q: %w", part.Name, err)
+		}
+		more, err := s.collectFrom(ctx, part.Name, c, h, index)
+		if err != nil {
+			return nil, err
+		}
+		warnings = append(warnings, more...)
+	}
+	if len(h.targets) == 0 {
+		return nil, fmt.Errorf("the collectors have nothing from %s to %s; check their queries with pilotlight plan, or choose another --from: %w",
+			h.start.Format(time.RFC3339), h.end().Format(time.RFC3339), models.ErrNoData)
+	}
+	slices.Sort(warnings)
+	return clip(slices.Compact(warnings)), nil
+}
+
+// collectFrom asks one collector. Days of which it knows nothing are holes. A target belongs to the first collector that has it.
+func (s *backtestSpec) collectFrom(ctx context.Context, name string, c collectors.Collector, h *recordedHistory, index map[models.TargetID]int) (warnings []string, err error) {
+	for start, end := h.start, h.end(); start.Before(end); start = start.Add(collectWindow) {
+		stop := start.Add(collectWindow)
+		if stop.After(end) {
+			stop = end
+		}
+		result, err := c.Collect(ctx, collectors.Request{
+			Start: start, End: stop, Step: time.Minute, Signals: []models.Signal{models.SignalInvocations, models.SignalDuration},
+		})
+		if errors.Is(err, models.ErrNoData) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the history of collector %q from %s: %w", name, start.Format(time.RFC3339), err)
+		}
+		for _, problem := range result.Problems {
+			warnings = append(warnings, problemText(name, problem))
+		}
+		for i := range result.Targets {
+			found := &result.Targets[i]
+			if s.owner[found.ID] == "" {
+				s.owner[found.ID] = name
+			}
+			if s.owner[found.ID] == name {
+				h.add(index, found)
+			}
+		}
+	}
+	return warnings, nil
+}
+
+// problemText puts a problem of a collector into words.
+func problemText(name string, p collectors.Problem) string {
+	if p.Target == "" {
+		return fmt.Sprintf("collector %s: %s: %v", name, p.Signal, p.Err)
+	}
+	return fmt.Sprintf("collector %s: %s of %s: %v", name, p.Signal, p.Target, p.Err)
+}
+
+// maxWarnings bounds what a report warns of.
+const maxWarnings = 20
+
+func clip(warnings []string) []string {
+	if more := len(warnings) - maxWarnings; more > 0 {
+		warnings = append(warnings[:maxWarnings:maxWarnings], fmt.Sprintf("and %d more", more))
+	}
+	return warnings
+}
+
+// resolved assigns the targets that were found and makes the trace that simulated platforms meet.
+func (s *backtestSpec) resolved(cfg *config.Config, h *recordedHistory) (*past, error) {
+	p := &past{name: s.config, lead: -1}
+	refs, taken, err := s.assign(cfg, h, p)
+	if err != nil {
+		return nil, err
+	}
+	if len(taken) == 0 {
+		return nil, fmt.Errorf("none of the %d targets found is taken by an entry of targets in %s and can be used%s: %w",
+			len(h.targets), s.config, because(p.warnings), models.ErrNotFound)
+	}
+	p.warnings = clip(p.warnings)
+	if !slices.ContainsFunc(p.leads, func(l time.Duration) bool { return l != p.leads[0] }) {
+		p.lead = p.leads[0]
+	}
+	p.collector = func(functions []int, _ *trace.Trace) collectors.Collector {
+		c := &recordedCollector{recordedHistory: h}
+		for _, f := range functions {
+			c.order = append(c.order, taken[f]) // the functions are in the order of their targets
+		}
+		return c
+	}
+	p.resolver = s.configured(cfg, refs)
+	return p, nil
+}
+
+// assign asks the configuration about every target, in the order of their IDs, and makes a function of each that it takes. refs are
+// the names of the functions, taken the targets behind them.
+func (s *backtestSpec) assign(cfg *config.Config, h *recordedHistory, p *past) (refs map[models.TargetID]string, taken []int, err error) {
+	inner, err := newResolver(cfg, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	refs = map[models.TargetID]string{}
+	var functions []trace.Function
+	var rows [][]trace.Row
+	shared := 0
+	for _, i := range h.order() {
+		found := &h.targets[i]
+		a, ok, err := inner.Resolve(s.owner[found.ID], found)
+		if err != nil {
+			p.warnings = append(p.warnings, err.Error())
+		}
+		if err != nil || !ok || h.loads[i] == nil {
+			continue
+		}
+		if a.Target.Concurrency > 1 {
+			shared++
+		}
+		if s.lead != nil {
+			a.Target.Lead = *s.lead
+		}
+		// Names of functions may hold less than IDs of targets.
+		ref := fmt.Sprintf("target-%d", len(functions))
+		refs[found.ID] = ref
+		p.ids, p.leads, taken = append(p.ids, found.ID), append(p.leads, a.Target.Lead), append(taken, i)
+		functions, rows = append(functions, h.function(i, ref, &a.Target)), append(rows, h.rows(i))
+	}
+	if shared > 0 {
+		p.warnings = append(p.warnings, fmt.Sprintf("%d targets run several invocations on one instance; the simulation gives each its own", shared))
+	}
+	if len(taken) == 0 {
+		return refs, nil, nil
+	}
+	p.trace, err = trace.Build(trace.Info{Name: "history", Start: h.start, Minutes: h.minutes}, functions, rows)
+	if err != nil {
+		return nil, nil, fmt.Errorf("history: %w", err)
+	}
+	return refs, taken, nil
+}
+
+// order returns the targets by their IDs.
+func (h *recordedHistory) order() []int {
+	order := make([]int, len(h.targets))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(string(h.targets[a].ID), string(h.targets[b].ID)) })
+	return order
+}
+
+// because adds the first warning to a message.
+func because(warnings []string) string {
+	if len(warnings) == 0 {
+		return ""
+	}
+	return " (" + warnings[0] + ")"
+}
+
+// configured makes resolvers that assign targets as configuration says, to the recorder.
+func (s *backtestSpec) configured(cfg *config.Config, refs map[models.TargetID]string) func(*float64) (engine.Resolver, error) {
+	return func(price *float64) (engine.Resolver, error) {
+		inner, err := newResolver(cfg, priced(price))
+		if err != nil {
+			return nil, err
+		}
+		return backtestResolver{inner: inner, refs: refs, owner: s.owner, lead: s.lead, setting: s.setting}, nil
+	}
+}
+
+// priced changes the price of a cold start unless it is nil.
+func priced(price *float64) func(*policy.Config) {
+	return func(c *policy.Config) {
+		if price != nil {
+			c.ColdStartPrice = *price
+		}
+	}
+}
+
+// backtestResolver assigns targets as another does, but to the recorder.
+type backtestResolver struct {
+	inner   engine.Resolver
+	refs    map[models.TargetID]string
+	owner   map[models.TargetID]string
+	lead    *time.Duration
+	setting sim.Setting
+}
+
+// Resolve implements engine.Resolver.
+func (r backtestResolver) Resolve(_ string, found *collectors.TargetData) (engine.Assignment, bool, error) {
+	a, ok, err := r.inner.Resolve(r.owner[found.ID], found)
+	if err != nil || !ok {
+		return a, ok, err
+	}
+	a.Target.Actuator, a.Target.Ref, a.Target.Concurrency = recorderName, r.refs[found.ID], 1
+	if r.lead != nil {
+		a.Target.Lead = *r.lead
+	}
+	if r.setting == sim.Provider && a.Target.Limits.MaxKeepAlive == 0 {
+		a.Target.Limits.MaxKeepAlive = replayMaxKeepAlive
+	}
+	return a, true, nil
+}
+
+// function describes a target to simulated platforms.
+func (h *recordedHistory) function(i int, name string, t *models.Target) trace.Function {
+	f := trace.Function{
+		Name: name, MemoryMB: t.MemoryMB, ColdStartMS: float64(t.ColdStart) / float64(time.Millisecond),
+		P50MS: float64(h.targets[i].Meta.DurationP50) / float64(time.Millisecond),
+		P99MS: float64(h.targets[i].Meta.DurationP99) / float64(time.Millisecond),
+	}
+	weight, sum := 0.0, 0.0
+	for m, d := range h.durations[i] {
+		n := float64(h.loads[i][m])
+		if seconds := float64(d); seconds >= 0 && n > 0 {
+			weight, sum = weight+n, sum+n*seconds
+		}
+	}
+	if weight > 0 {
+		f.AvgMS = 1000 * sum / weight
+	}
+	return f
+}
+
+// rows counts the invocations of a target. Rates that a source has interpolated are not whole numbers: what is left over is carried
+// to the next minute, so that no invocation is lost. Minutes without a value have none.
+func (h *recordedHistory) rows(i int) []trace.Row {
+	var out []trace.Row
+	carry := 0.0
+	for m, v := range h.loads[i] {
+		x := float64(v)
+		if !(x >= 0) {
+			continue
+		}
+		n := math.Floor(x + carry + 0.5)
+		carry += x - n
+		if n >= 1 {
+			out = append(out, trace.Row{Minute: int32(m), Count: int32(min(n, trace.MaxCount))})
+		}
+	}
+	return out
+}
+
+// ofTrace makes the past of a trace, with the wiring of a replay.
+func (s *backtestSpec) ofTrace(t *trace.Trace, pred predictor.Config, pol policy.Config) (*past, error) {
+	t, err := s.cut(t)
+	if err != nil {
+		return nil, err
+	}
+	lead := backtestLead
+	if s.lead != nil {
+		lead = *s.lead
+	}
+	p := &past{
+		name: t.Name, trace: t, settings: replaySettings(1), predictor: pred, policy: pol, lead: lead,
+		leads: slices.Repeat([]time.Duration{lead}, len(t.Functions)),
+		collector: func(_ []int, part *trace.Trace) collectors.Collector {
+			return trace.NewFromTrace("trace", part, unknownColdStart)
+		},
+		resolver: func(price *float64) (engine.Resolver, error) {
+			c := pol
+			priced(price)(&c)
+			rule, err := policy.New(c)
+			return traceResolver{policy: rule, lead: lead, actuator: recorderName, maxWarm: replayMaxWarm}, err
+		},
+	}
+	for i := range t.Functions {
+		p.ids = append(p.ids, models.TargetID(t.Functions[i].Name))
+	}
+	return p, nil
+}
