@@ -45,6 +45,15 @@ func (r *rule) worth(g rung) (saved, cost float64) {
 	return first + (uses-first)*again, cost
 }
 
+// below is how many instances below a coarse ladder to keep: they are always in use, so where we pay for keep-alive or gain by work a
+// floor of them costs nothing, or less.
+func (r *rule) below(l *ladder) int {
+	if r.free < 0 || r.credit > 0 {
+		return min(l.at, r.max)
+	}
+	return 0
+}
+
 // floors returns how many instances are worth keeping warm: up is the number to rise to, down (never less) the number to fall
 // to. Both maximise the sum of value minus cost over the instances; value counts less for up and more for down.
 func (r *rule) floors(mix *mixture) (up, down int) {
@@ -53,10 +62,8 @@ func (r *rule) floors(mix *mixture) (up, down int) {
 	}
 	band := 1 + r.hysteresis
 	l := newLadder(mix, r.concurrency)
-	if r.free < 0 || r.credit > 0 {
-		// Instances below a coarse ladder are always in use, so a floor of them costs nothing, or less.
-		up, down = min(l.at, r.max), min(l.at, r.max)
-	}
+	up = r.below(&l)
+	down = up
 	var netUp, netDown, bestUp, bestDown float64
 	for {
 		past := l.past()

@@ -315,6 +315,12 @@ func FuzzMemory(f *testing.F) {
 	data, _ := m.MarshalBinary()
 	f.Add(data)
 	f.Add(data[:40])
+	m.NoteLead(time.Minute)
+	m.remembers().floors.note(epoch, 3)
+	m.remembers().moves.note(epoch, models.Warm(3))
+	m.remembers().spend.until(epoch)
+	data, _ = m.MarshalBinary()
+	f.Add(data)
 	empty, _ := NewMemory().MarshalBinary()
 	f.Add(empty)
 	f.Fuzz(func(t *testing.T, data []byte) {

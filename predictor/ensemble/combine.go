@@ -45,7 +45,7 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 	if opt.whole() {
 		past = w.summary(res.Mean)
 	}
-	out := distributions(y, past, ends, res.Mean, low, opt.tuned())
+	out := distributions(y, past, ends, res.Mean, low)
 	out.bound(res.Mean, low, high)
 	if !opt.whole() && !out.guessed {
 		// Where windows are many, the median of the mixed distributions misses by less than the mix of the points.

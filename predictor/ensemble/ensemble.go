@@ -41,7 +41,6 @@ type Options struct {
 
 	// sparse says that most values are zero.
 	sparse bool
-	tune   *tuning
 }
 
 // Result is the forecast of one series.

@@ -27,7 +27,7 @@ func recorded(t *testing.T) map[string][]float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // reading
+	defer f.Close()
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestOperationalFloor(t *testing.T) {
 		y := all[name]
 		scale := accuracy.Scale(y, floorDay)
 		for _, horizon := range []int{15, 60} {
-			for at := 10*floorDay + 333; at+horizon <= len(y); at += 1111 {
+			for at := 10*floorDay + 333; at+horizon <= len(y); at += 2222 {
 				res, err := ensemble.Forecast(y[:at], ensemble.Options{Horizon: horizon, Levels: levels, Step: time.Minute, Periods: []int{floorDay}})
 				if err != nil {
 					t.Fatal(err)

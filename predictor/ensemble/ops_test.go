@@ -3,7 +3,6 @@
 package ensemble_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -83,9 +82,9 @@ func snaive(y []float64, m, h int) (path, residuals []float64, mae float64) {
 				return y[i]
 			}
 		}
-		for j := len(y) - 1; j >= 0; j-- {
-			if !math.IsNaN(y[j]) {
-				return y[j]
+		for _, v := range slices.Backward(y) {
+			if !math.IsNaN(v) {
+				return v
 			}
 		}
 		return 0
@@ -123,12 +122,9 @@ func pinball(y, f, q float64) float64 {
 	return 2 * (y - f) * q
 }
 
-func runOps(t *testing.T, s opsSeries, h, origins int, ts []ensemble.Tuning) []opsScore {
+func runOps(t *testing.T, s opsSeries, h, origins int) opsScore {
 	t.Helper()
-	scs := make([]opsScore, max(1, len(ts)))
-	for i := range scs {
-		scs[i] = opsScore{s: s, h: h}
-	}
+	sc := opsScore{s: s, h: h}
 	n := len(s.y)
 	from := max(min(3*s.season, n/2), n*55/100)
 	shift := envInt("OPS_SHIFT", 0)
@@ -150,18 +146,12 @@ func runOps(t *testing.T, s opsSeries, h, origins int, ts []ensemble.Tuning) []o
 			opt.Periods = nil
 		}
 		start := time.Now()
-		var results []*ensemble.Result
-		var err error
-		if ts != nil {
-			results, err = ensemble.Variants(hist, opt, ts)
-		} else {
-			var res *ensemble.Result
-			res, err = ensemble.Forecast(hist, opt)
-			results = append(results, res)
-		}
+		res, err := ensemble.Forecast(hist, opt)
 		if err != nil {
-			panic(err)
+			panic(err) // the test's own goroutine must not be left waiting
 		}
+		sc.cpu += time.Since(start)
+		sc.calls++
 		base, residuals, scale := snaive(hist, s.season, h)
 		if scale == 0 {
 			scale = 1
@@ -171,14 +161,9 @@ func runOps(t *testing.T, s opsSeries, h, origins int, ts []ensemble.Tuning) []o
 			low = 0
 		}
 		normal := accuracy.SeasonalNaiveQuantiles(hist, s.season, opsLevels, base).Values
-		for i, res := range results {
-			sc := &scs[i]
-			sc.cpu += time.Since(start)
-			sc.calls++
-			sc.add(res, future, base, residuals, normal, scale, low)
-		}
+		sc.add(res, future, base, residuals, normal, scale, low)
 	}
-	return scs
+	return sc
 }
 
 // add scores one forecast.
@@ -236,29 +221,18 @@ func (g *geo) add(v float64) {
 func (g *geo) mean() float64 { return math.Exp(g.sum / g.n) }
 
 // TestOperationalSeries prints how the ensemble does on operational series.
-func TestOperationalSeries(t *testing.T) {
+func TestOperationalSeries(t *testing.T) { //nolint:paralleltest // it measures processor time
 	all := loadOps(t)
 	origins := envInt("OPS_ORIGINS", 4)
 	type job struct{ i, h int }
 	hs := []int{5, 15, 60}
-	var ts []ensemble.Tuning
-	if spec := os.Getenv("OPS_TUNE"); spec != "" {
-		if err := json.Unmarshal([]byte(spec), &ts); err != nil {
-			t.Fatal(err)
-		}
-	}
-	scores := make([][]opsScore, max(1, len(ts)))
-	for v := range scores {
-		scores[v] = make([]opsScore, len(all)*len(hs))
-	}
+	scores := make([]opsScore, len(all)*len(hs))
 	var wg sync.WaitGroup
 	jobs := make(chan job)
 	for range 2 {
 		wg.Go(func() {
 			for j := range jobs {
-				for v, sc := range runOps(t, all[j.i], hs[j.h], origins, ts) {
-					scores[v][j.i*len(hs)+j.h] = sc
-				}
+				scores[j.i*len(hs)+j.h] = runOps(t, all[j.i], hs[j.h], origins)
 			}
 		})
 	}
@@ -274,17 +248,11 @@ func TestOperationalSeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := 0
-	for _, s := range scores[0] {
+	for _, s := range scores {
 		calls += s.calls
 	}
 	fmt.Printf("CPU %.1f ms a forecast, scoring included\n", float64(use.Utime.Nano()+use.Stime.Nano())/1e6/float64(calls))
-	for v := range scores {
-		if ts != nil {
-			text, _ := json.Marshal(ts[v])
-			fmt.Printf("== %s\n", text)
-		}
-		printOps(scores[v], hs)
-	}
+	printOps(scores, hs)
 }
 
 func printOps(scores []opsScore, hs []int) {
