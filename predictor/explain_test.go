@@ -90,6 +90,9 @@ func TestWholeQuantiles(t *testing.T) {
 
 // TestResident: with the default configuration an awake target takes less than 8 KiB, and one asleep less than 64 bytes.
 func TestResident(t *testing.T) { //nolint:paralleltest // it measures the heap of the process
+	if raceDetector {
+		t.Skip("the race detector makes every object larger")
+	}
 	s, err := predictor.NewShared(predictor.DefaultConfig(), time.Minute)
 	if err != nil {
 		t.Fatal(err)

@@ -141,14 +141,14 @@ func readTrace(b *testing.B, dir string) []traceFunction {
 	var info struct {
 		Minutes int `json:"minutes"`
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "trace.json")) //nolint:gosec // the tester names the folder
+	data, err := os.ReadFile(filepath.Join(dir, "trace.json")) //nolint:gosec // whoever runs the benchmark names the folder
 	if err == nil {
 		err = json.Unmarshal(data, &info)
 	}
 	if err != nil {
 		b.Fatal(err)
 	}
-	f, err := os.Open(filepath.Join(dir, "invocations.csv.gz")) //nolint:gosec // the tester names the folder
+	f, err := os.Open(filepath.Join(dir, "invocations.csv.gz")) //nolint:gosec // as above
 	if err != nil {
 		b.Fatal(err)
 	}
