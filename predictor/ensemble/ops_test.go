@@ -136,7 +136,11 @@ func runOps(t *testing.T, s opsSeries, h, origins int) opsScore {
 		if os.Getenv("OPS_DAY") == "" && 7*s.season*2 < len(hist) {
 			opt.Periods = append(opt.Periods, 7*s.season)
 		}
-		if os.Getenv("OPS_UNKNOWN") != "" {
+		switch os.Getenv("OPS_UNKNOWN") {
+		case "":
+		case "periods":
+			opt.Periods = nil
+		default:
 			opt.Periods, opt.Step = nil, 0
 		}
 		if m := os.Getenv("OPS_MODELS"); m != "" {
