@@ -31,6 +31,7 @@ type opsScore struct {
 	mae, baseMAE  float64
 	meanMAE       float64
 	covered, tied [16]float64
+	zeros         float64
 	normal        float64 // the loss of seasonal naive with normal quantiles, as leaderboards have it
 	steps         float64
 	cpu           time.Duration
@@ -179,6 +180,9 @@ func (sc *opsScore) add(res *ensemble.Result, future, base, residuals []float64,
 			continue
 		}
 		cnt++
+		if v == 0 {
+			sc.zeros++
+		}
 		m += math.Abs(v - res.Quantiles[4][k])
 		mm += math.Abs(v - res.Mean[k])
 		bm += math.Abs(v - base[k])
@@ -292,11 +296,13 @@ func printOps(scores []opsScore, hs []int) {
 				r.mase.add(m)
 				r.mean.add(mm)
 				r.normal.add(ratio(sc.loss, sc.normal))
-				for l := range r.cov {
-					r.cov[l] += sc.covered[l]
-					r.tied[l] += sc.tied[l]
+				if sc.zeros <= 0.1*sc.steps { // ties at zero would bridge any level
+					for l := range r.cov {
+						r.cov[l] += sc.covered[l]
+						r.tied[l] += sc.tied[l]
+					}
+					r.steps += sc.steps
 				}
-				r.steps += sc.steps
 				r.cpu += sc.cpu
 				r.calls += sc.calls
 			}
@@ -318,8 +324,8 @@ func printOps(scores []opsScore, hs []int) {
 		r := rows[n]
 		fmt.Printf("%-16s %6.3f %6.3f %6.3f %6.3f |", n, r.wql.mean(), r.mase.mean(), r.mean.mean(), r.normal.mean())
 		for _, l := range []int{4, 7, 8, 9, 10} {
-			// A quantile is right if its level lies between the shares below and not above it, which differ by ties.
-			fmt.Printf(" %.3f", max(r.cov[l], min(opsLevels[l]*r.steps, r.cov[l]+r.tied[l]))/r.steps)
+			// Of values that equal their quantile, half count as below.
+			fmt.Printf(" %.3f", (r.cov[l]+r.tied[l]/2)/r.steps)
 		}
 		fmt.Printf(" | %.1f\n", float64(r.cpu.Milliseconds())/float64(max(r.calls, 1)))
 	}
