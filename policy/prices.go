@@ -121,8 +121,12 @@ func (p Prices) perSecond(gb float64) float64 {
 	return gb*memory + p.VCPU*vcpu
 }
 
+// WarmGBSecond is the price in USD of keeping an instance of one GB warm for a second, by the override or the table; 0 if it is not
+// known.
+func (p Prices) WarmGBSecond() float64 { return p.perSecond(1) }
+
 // Known reports whether anything has a price.
-func (p Prices) Known() bool { return p.perSecond(1) > 0 }
+func (p Prices) Known() bool { return p.WarmGBSecond() > 0 }
 
 // BreakEven is the share of time from which on an instance that is kept warm costs less than one that is started on demand and
 // paid for its work only, as AWS Lambda's at 0.6: warm + busy·u = demand·u. It is false where the table does not tell, or

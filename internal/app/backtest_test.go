@@ -333,7 +333,11 @@ func TestBacktestQueue(t *testing.T) {
 		}
 		return func(ctx context.Context, progress func(int, int)) (*results.Result, error) {
 			progress(1, 2)
-			running <- struct{}{}
+			select {
+			case running <- struct{}{}:
+			case <-ctx.Done(): // the end may come when the next one has just begun
+				return nil, context.Cause(ctx)
+			}
 			select {
 			case <-release:
 			case <-ctx.Done():

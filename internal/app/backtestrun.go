@@ -103,7 +103,7 @@ func (b *backtest) prepare() {
 	}
 	b.platform = sim.DefaultConfig(b.setting)
 	b.platform.Seed, b.platform.CountFrom = b.seed, min(int(warmup/time.Minute), t.Minutes)
-	b.platform.Prices.ProvisionedGBs = b.past.policy.Prices.WarmGBs
+	b.platform.Prices.ProvisionedGBs = b.past.policy.Prices.WarmGBSecond()
 	b.platform.Lead = max(b.past.lead, 0)
 	if b.setting == sim.Customer {
 		b.platform.KeepAlive = b.past.policy.PlatformKeepAlive.Std()
@@ -400,7 +400,7 @@ func (b *backtest) result(usages []raced) *results.Result {
 		Source: b.past.name, Setting: b.setting, Start: t.Start, From: t.TimeOf(b.platform.CountFrom), To: t.End(),
 		LeadSeconds: b.past.lead.Seconds(), KeepAliveSeconds: b.platform.KeepAlive.Seconds(),
 		ColdStartPrice: b.past.policy.ColdStartPrice, Seed: b.seed, Prices: b.platform.Prices,
-		PricesAsOf: b.past.policy.Prices.AsOf, ConfigHash: b.past.hash, Targets: b.targets, Warnings: b.past.warnings,
+		PricesAsOf: b.past.policy.Prices.AsOfDate(), ConfigHash: b.past.hash, Targets: b.targets, Warnings: b.past.warnings,
 		Hours: results.Hours{Pilotlight: b.hours.pilotlight, Today: b.hours.today}, Example: b.example.data(string(b.past.ids[b.example.function])),
 	}
 	if b.past.lead < 0 {
