@@ -34,6 +34,17 @@ const (
 	ReasonPaused            ReasonCode = "paused"
 	ReasonTargetInTwoPlaces ReasonCode = "target_conflict"
 	ReasonPlatform          ReasonCode = "platform_shape"
+	ReasonRateUp            ReasonCode = "rate_up"
+	ReasonRateDown          ReasonCode = "rate_down"
+	ReasonEconomy           ReasonCode = "few_changes"
+	ReasonFreeze            ReasonCode = "frozen"
+	ReasonCanary            ReasonCode = "canary"
+	ReasonQuota             ReasonCode = "quota"
+	ReasonBudget            ReasonCode = "budget"
+	ReasonOverLimit         ReasonCode = "over_shared_limit"
+	ReasonObjective         ReasonCode = "objective"
+	ReasonObjectiveOut      ReasonCode = "objective_out_of_reach"
+	ReasonLead              ReasonCode = "lead_measured"
 	ReasonPanic             ReasonCode = "internal_error"
 )
 
@@ -71,6 +82,17 @@ var reasonMeanings = map[ReasonCode]string{
 	ReasonPaused:            "Pilotlight is paused",
 	ReasonTargetInTwoPlaces: "two collectors report this target; keep it in one of them",
 	ReasonPlatform:          "the platform keeps what it was asked for in a form of its own",
+	ReasonRateUp:            "the rises of the period reach their limit",
+	ReasonRateDown:          "the falls of the period reach their limit",
+	ReasonEconomy:           "there were many changes lately, so this one waits",
+	ReasonFreeze:            "a freeze stops this change",
+	ReasonCanary:            "only a part of the targets is acted on yet, and this one is not in it",
+	ReasonQuota:             "lowered to what the shared quota leaves",
+	ReasonBudget:            "lowered to what the budget pays for",
+	ReasonOverLimit:         "what must stay needs more than a shared limit allows",
+	ReasonObjective:         "the price of a cold start follows the objective",
+	ReasonObjectiveOut:      "even warm invocations miss the objective, so no price of a cold start is searched for",
+	ReasonLead:              "warm instances take another time to be ready than configured, so that is reckoned with",
 	ReasonPanic:             "the decision failed inside, so the capacity is held",
 }
 

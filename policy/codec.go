@@ -9,7 +9,7 @@ import (
 )
 
 // memoryVersion is the first byte of a stored memory. A change of what follows needs another.
-const memoryVersion = 1
+const memoryVersion = 2
 
 // MarshalBinary implements encoding.BinaryMarshaler; the result is smaller than 4 KiB. A memory that is restored goes on
 // exactly as the one that was stored.
@@ -41,6 +41,7 @@ func (m *Memory) MarshalBinary() ([]byte, error) {
 		w.float(m.recs[i].at)
 		w.uint(int(m.recs[i].warm))
 	}
+	w.guards(m)
 	return w.buf, nil
 }
 
@@ -67,11 +68,12 @@ func (m *Memory) UnmarshalBinary(data []byte) error {
 	r.renewals(&n.hops)
 	r.ledger(&n.cost)
 	n.known = r.spec(&n.spec)
-	n.cost.b, n.cost.free = n.spec.breakEven, n.spec.free
+	n.cost.b, n.cost.free, n.cost.credit = n.spec.breakEven, n.spec.free, n.spec.credit
 	n.nrec = r.uint(maxBin)
 	for i := range min(n.nrec, maxRecs) {
 		n.recs[i] = need{at: r.float(), warm: int32(r.uint(maxInstances))} //nolint:gosec // bounded by uint
 	}
+	r.guards(n)
 	if len(r.buf) > 0 || r.bad || !n.plausible() {
 		return fmt.Errorf("policy memory: damaged; start from an empty memory: %w", models.ErrInvalid)
 	}
@@ -159,11 +161,12 @@ func (w *writer) spec(s *spec, known bool) {
 		return
 	}
 	w.uint(1)
-	for _, v := range []float64{s.breakEven, s.free, s.lead, s.hold, s.window, s.hysteresis, s.maxKeep, s.mu, s.sigma} {
+	for _, v := range []float64{s.breakEven, s.free, s.credit, s.lead, s.hold, s.window, s.hysteresis, s.maxKeep, s.mu, s.sigma} {
 		w.float(v)
 	}
 	w.uint(s.maxWarm)
 	w.uint(s.concurrency)
+	w.goal(&s.goal)
 	w.buf = binary.LittleEndian.AppendUint64(w.buf, s.seed)
 }
 
@@ -270,14 +273,15 @@ func (r *reader) spec(s *spec) bool {
 		return false
 	}
 	for _, v := range []*float64{
-		&s.breakEven, &s.free, &s.lead, &s.hold, &s.window, &s.hysteresis, &s.maxKeep, &s.mu, &s.sigma,
+		&s.breakEven, &s.free, &s.credit, &s.lead, &s.hold, &s.window, &s.hysteresis, &s.maxKeep, &s.mu, &s.sigma,
 	} {
 		*v = r.float()
 	}
 	s.maxWarm = r.uint(maxInstances)
 	s.concurrency = r.uint(maxInstances)
+	s.goal = r.goal()
 	s.seed = binary.LittleEndian.Uint64(r.word(8))
-	if s.breakEven < 0 || s.lead < 0 || s.hold <= 0 || s.window <= 0 || s.hysteresis < 0 || s.maxKeep < 0 || s.concurrency < 1 {
+	if min(s.breakEven, s.credit) < 0 || s.lead < 0 || s.hold <= 0 || s.window <= 0 || s.hysteresis < 0 || s.maxKeep < 0 || s.concurrency < 1 {
 		r.bad = true
 	}
 	return true

@@ -58,6 +58,10 @@ const (
 type Config struct {
 	// ColdStartPrice is how many GB-seconds of idle memory it is worth to avoid one second of cold start.
 	ColdStartPrice float64 `yaml:"cold_start_price"`
+	// Objective is what the user wants, if it is not that price.
+	Objective Objective `yaml:"objective"`
+	// Lead says whether the lead that was measured counts, or the configured one.
+	Lead LeadRule `yaml:"lead"`
 	// Hold is how long a decision stands beyond the lead of the target: about one interval of control.
 	Hold models.Duration `yaml:"hold"`
 	// Hysteresis is the band around the break-even in which an instance is neither added nor dropped: it is added when its
@@ -79,6 +83,16 @@ type Config struct {
 	// MaxStepUp and MaxStepDown bound one change; the greater of the absolute and the relative bound holds.
 	MaxStepUp   Step `yaml:"max_step_up"`
 	MaxStepDown Step `yaml:"max_step_down"`
+	// MaxRateUp and MaxRateDown bound all changes of a period.
+	MaxRateUp   Rate `yaml:"max_rate_up"`
+	MaxRateDown Rate `yaml:"max_rate_down"`
+	// MaxChanges bounds how many changes there are.
+	MaxChanges Economy `yaml:"max_changes"`
+	// Schedules are other bounds for times of the week, Freezes times in which nothing is changed.
+	Schedules []Schedule `yaml:"schedules"`
+	Freezes   []Freeze   `yaml:"freezes"`
+	// Canary lets the policy act on a part of the targets first.
+	Canary Canary `yaml:"canary"`
 	// ScaleToZeroAfter is how long a target must have had no invocation before its last warm instance goes.
 	ScaleToZeroAfter models.Duration `yaml:"scale_to_zero_after"`
 	// MissingData says what to do without fresh samples.
@@ -106,6 +120,8 @@ type Step struct {
 func DefaultConfig() Config {
 	return Config{
 		ColdStartPrice:       100,
+		Objective:            DefaultObjective(),
+		Lead:                 LeadMeasured,
 		Hold:                 models.Duration(time.Minute),
 		Hysteresis:           0.4,
 		PlatformKeepAlive:    models.Duration(10 * time.Minute),
@@ -114,6 +130,10 @@ func DefaultConfig() Config {
 		ReactiveWindow:       models.Duration(5 * time.Minute),
 		MaxStepUp:            Step{Instances: 1000, Share: 10},
 		MaxStepDown:          Step{Instances: 10, Share: 0.5},
+		MaxRateUp:            Rate{Per: models.Duration(10 * time.Minute)},
+		MaxRateDown:          Rate{Per: models.Duration(10 * time.Minute)},
+		MaxChanges:           Economy{Per: models.Duration(time.Hour)},
+		Canary:               Canary{Share: 1},
 		MissingData:          MissingHold,
 		MissingFloorWarm:     1,
 		MissingScaleUpFactor: 1.5,
@@ -127,6 +147,8 @@ func DefaultConfig() Config {
 func (c Config) Validate() error {
 	var v checker
 	v.number("cold_start_price", c.ColdStartPrice, 0, 1e9)
+	c.Objective.validate(&v, c.Prices)
+	v.oneOf("lead", string(c.Lead), string(LeadMeasured), string(LeadConfigured))
 	v.duration("hold", c.Hold, time.Second, 24*time.Hour)
 	v.number("hysteresis", c.Hysteresis, 0, 10)
 	v.duration("platform_keep_alive", c.PlatformKeepAlive, 0, 48*time.Hour)
@@ -143,6 +165,11 @@ func (c Config) Validate() error {
 		v.number(s.path+".instances", float64(s.step.Instances), 0, maxInstances)
 		v.number(s.path+".share", s.step.Share, 0, 1e6)
 	}
+	c.MaxRateUp.validate(&v, "max_rate_up")
+	c.MaxRateDown.validate(&v, "max_rate_down")
+	c.MaxChanges.validate(&v)
+	c.times(&v)
+	c.Canary.validate(&v)
 	v.duration("scale_to_zero_after", c.ScaleToZeroAfter, 0, 7*24*time.Hour)
 	v.oneOf("missing_data", string(c.MissingData), string(MissingHold), string(MissingFloor), string(MissingScaleUp))
 	v.number("missing_floor_warm", float64(c.MissingFloorWarm), 0, maxInstances)

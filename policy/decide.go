@@ -2,7 +2,6 @@ package policy
 
 import (
 	"math"
-	"time"
 
 	"pilotlight/models"
 )
@@ -138,7 +137,7 @@ func (p *Policy) forecastMix(pr *proposal, mix *mixture) bool {
 		pr.reasons = append(pr.reasons, *f.Forecast.Unfit())
 		return false
 	}
-	from := f.Now.Add(min(max(f.Target.Lead, 0), 24*time.Hour))
+	from := f.Now.Add(p.lead(f, m))
 	lo, hi := f.Forecast.Steps(from, from.Add(p.cfg.Hold.Std()))
 	if lo == hi {
 		pr.because(models.ReasonNoForecast,
@@ -175,7 +174,7 @@ func (p *Policy) price(pr *proposal, d *models.Decision) {
 		}
 	}
 	gb := pr.facts.Target.MemoryMB / 1024
-	d.Price.USDPerHour = p.cfg.Prices.usdPerHour(gb * float64(warm))
+	d.Price.USDPerHour = float64(warm) * p.cfg.Prices.perSecond(gb) * 3600
 	mix := &pr.mix
 	if mix.n == 0 && !m.recentMix(mix) {
 		return

@@ -11,6 +11,8 @@ type proposal struct {
 	cfg    *Config
 	facts  *Facts
 	memory *Memory
+	// times are the schedules and freezes, nil if there are none.
+	times *times
 
 	// have is the present floor, if haveKnown.
 	have      int
@@ -22,6 +24,8 @@ type proposal struct {
 	steady bool
 	// missing says that there were no samples to go by.
 	missing bool
+	// heldBack says that the decision is not to be acted on.
+	heldBack bool
 
 	// warm and keep are the capacity to have; a lever that is not set is left alone.
 	warm    int
@@ -34,16 +38,34 @@ type proposal struct {
 
 // A guard is one step between what the load asks for and what is done. It may change the proposal, and gives the reason with
 // numbers if it does.
-type guard func(*proposal)
+type guard struct {
+	name  string
+	apply func(*proposal)
+	// binding says that a floor that is lowered for want of money or quota must pass it too.
+	binding bool
+}
 
 // guards returns the guards in their order. Those that replace the proposal come first, then those that soften a change, and
-// the bounds last of all that set a number. Only the pause comes after: it takes the whole decision back.
+// the bounds last of all that set a number. What comes after takes the whole decision back.
 func guards() []guard {
 	return []guard{
-		guardMissing, guardCurrent, guardRestart,
-		guardStabilise, guardZero, guardCooldown, guardStep, guardKeepAlive,
-		guardBounds,
-		guardPending, guardOutOfBand, guardPaused,
+		{"missing data", guardMissing, false},
+		{"unknown current floor", guardCurrent, false},
+		{"restart", guardRestart, true},
+		{"stabilisation", guardStabilise, false},
+		{"scale to zero", guardZero, false},
+		{"cooldown", guardCooldown, true},
+		{"step", guardStep, true},
+		{"rate", guardRate, true},
+		{"freeze of lowering", guardFreezeLowering, true},
+		{"keep-alive", guardKeepAlive, false},
+		{"economy", guardEconomy, true},
+		{"bounds", guardBounds, true},
+		{"pending", guardPending, false},
+		{"out of band", guardOutOfBand, false},
+		{"freeze", guardFreeze, false},
+		{"paused", guardPaused, false},
+		{"canary", guardCanary, false},
 	}
 }
 

@@ -21,16 +21,18 @@ func guardKeepAlive(pr *proposal) {
 	}
 }
 
-// guardBounds puts the floor between the limits of the target.
+// guardBounds puts the floor between the limits of the target and of the schedules that are on.
 func guardBounds(pr *proposal) {
 	if !pr.warmSet {
 		return
 	}
-	l := pr.facts.Target.Limits
+	b := pr.bounds()
 	switch {
-	case pr.warm < l.MinWarm:
-		pr.move(models.ReasonMinBound, l.MinWarm, models.Num("min_warm", float64(l.MinWarm)))
-	case pr.warm > l.MaxWarm:
-		pr.move(models.ReasonMaxBound, l.MaxWarm, models.Num("max_warm", float64(l.MaxWarm)))
+	case pr.warm < b.min:
+		pr.move(models.ReasonMinBound, b.min, models.Num("min_warm", float64(b.min)))
+		pr.reasons[len(pr.reasons)-1].Detail = b.minBy
+	case pr.warm > b.max:
+		pr.move(models.ReasonMaxBound, b.max, models.Num("max_warm", float64(b.max)))
+		pr.reasons[len(pr.reasons)-1].Detail = b.maxBy
 	}
 }

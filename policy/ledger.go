@@ -75,16 +75,21 @@ type ledger struct {
 	hot    bool // whether the newest bin had too much in flight to simulate
 	b      float64
 	free   float64
+	credit float64
 	// dataFloor is the floor decided when there was data last; -1 before.
 	dataFloor int32
 	// keepAll and keepUpper are the best keep-alives of all gaps and of those above the floor, unless the gaps are newer.
 	keepAll, keepUpper float64
 	fresh              bool
+	// watch is the strategy whose cold starts are counted, least the floor that there is anyway, cold their number in the newest
+	// bin.
+	watch, least int
+	cold         float64
 }
 
 // prepare takes over what changed in the spec.
 func (l *ledger) prepare(s *spec) {
-	l.b, l.free, l.fresh = s.breakEven, s.free, false
+	l.b, l.free, l.credit, l.fresh = s.breakEven, s.free, s.credit, false
 	if !l.open {
 		l.open = true
 		for i := 1; i < numStrategies; i++ {
@@ -110,6 +115,12 @@ func (l *ledger) bin(s *slice) {
 	length := s.to - s.from
 	for i := range l.of {
 		floor := int(l.of[i].force)
+		if l.credit > 0 {
+			// What works on demand pays for what it would have saved on the floor.
+			for _, used := range s.inUse[min(floor, maxDown):] {
+				l.of[i].cost += l.credit * used * s.weight
+			}
+		}
 		if floor == 0 {
 			continue
 		}
@@ -146,7 +157,12 @@ func (l *ledger) stationary(mix *mixture, concurrency int, step float64) {
 			if l.free < 0 {
 				cost += g.idle * (1 - again)
 			}
+			cost += l.credit * (1 - g.idle)
 			a.cost += (below*g.idle + (float64(g.width)-below)*cost) * step
+			if i == l.watch {
+				kept := float64(min(max(max(int(a.force), l.least)-g.from, 0), g.width))
+				l.cold += (float64(g.width) - kept) * g.needs * again * step
+			}
 		}
 	}
 }
@@ -172,6 +188,9 @@ func (l *ledger) use(level int, gap, weight float64) {
 		case gone || gap > a.keep:
 			a.cost += (idle + l.b) * weight
 			a.gone[word] &^= bit
+			if i == l.watch && level >= l.least {
+				l.cold += weight
+			}
 		default:
 			a.cost += idle * weight
 		}

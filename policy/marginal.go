@@ -10,6 +10,8 @@ type rule struct {
 	hold float64
 	// free is how long idle on-demand instances stay at no cost; below 0 their keep-alive costs us as much as a floor.
 	free float64
+	// credit is what a second of work of an instance of the floor saves, in idle seconds; only used with free.
+	credit float64
 	// alive is how many instances are in use or idle anyway; only used with free.
 	alive int
 	// hysteresis is the band around the break-even.
@@ -31,6 +33,7 @@ func (r *rule) worth(g rung) (saved, cost float64) {
 	if r.free < 0 {
 		return uses, cost
 	}
+	cost -= r.credit * (1 - g.idle) * r.hold
 	again := 0.0
 	if g.needs > 0 {
 		again = math.Exp(-r.free * g.needs / max(g.idle, 1e-12))
@@ -42,6 +45,15 @@ func (r *rule) worth(g rung) (saved, cost float64) {
 	return first + (uses-first)*again, cost
 }
 
+// below is how many instances below a coarse ladder to keep: they are always in use, so where we pay for keep-alive or gain by work a
+// floor of them costs nothing, or less.
+func (r *rule) below(l *ladder) int {
+	if r.free < 0 || r.credit > 0 {
+		return min(l.at, r.max)
+	}
+	return 0
+}
+
 // floors returns how many instances are worth keeping warm: up is the number to rise to, down (never less) the number to fall
 // to. Both maximise the sum of value minus cost over the instances; value counts less for up and more for down.
 func (r *rule) floors(mix *mixture) (up, down int) {
@@ -50,10 +62,8 @@ func (r *rule) floors(mix *mixture) (up, down int) {
 	}
 	band := 1 + r.hysteresis
 	l := newLadder(mix, r.concurrency)
-	if r.free < 0 {
-		// Instances below a coarse ladder are always in use, so a floor of them costs nothing.
-		up, down = min(l.at, r.max), min(l.at, r.max)
-	}
+	up = r.below(&l)
+	down = up
 	var netUp, netDown, bestUp, bestDown float64
 	for {
 		past := l.past()

@@ -46,8 +46,28 @@ type Memory struct {
 	hops  renewals
 	cost  ledger
 
+	search search // for the price that meets an objective
+	acting bool   // whether decisions are carried out, so that measured cold starts are ours
+	past   *past  // nil where nothing needs it
+
 	recs [maxRecs]need // newest needs, at [n % maxRecs]
 	nrec int
+}
+
+// past is what guards and budgets remember, of the targets that have them.
+type past struct {
+	leads  leads     // measured
+	floors floors    // had lately
+	moves  moves     // from one to the other
+	spend  spendings // of the floor
+}
+
+// remembers returns the past, with room for more of it.
+func (m *Memory) remembers() *past {
+	if m.past == nil {
+		m.past = &past{}
+	}
+	return m.past
 }
 
 // need is what a decision asked for before its guards.
@@ -97,7 +117,7 @@ func tick(t float64) float64 { return math.Round(t*1024) / 1024 }
 // take takes one bin.
 func (m *Memory) take(start, step float64, b Bin) {
 	m.step, m.end = step, start+step
-	m.queue = 0
+	m.queue, m.cost.cold = 0, 0
 	if usable(b.QueueDepth) {
 		m.queue = min(b.QueueDepth, maxCount)
 	}
@@ -132,6 +152,7 @@ func (m *Memory) take(start, step float64, b Bin) {
 	}
 	m.bin++
 	m.cost.ask(m)
+	m.seek(n, b.ColdStarts, step)
 }
 
 // learnDuration follows the mean duration, weighted by invocations over about the last thousand.

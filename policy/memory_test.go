@@ -245,9 +245,17 @@ func randomMemory(t *rapid.T, p *Policy) *Memory {
 // TestRestoredMemoryGoesOn checks that a memory decides the same after being stored and restored.
 func TestRestoredMemoryGoesOn(t *testing.T) {
 	t.Parallel()
-	p := mustNew(t, func(c *Config) { c.Selection, c.Stabilisation = SelectMax, models.Duration(time.Hour) })
 	rapid.Check(t, func(t *rapid.T) {
+		p := mustNew(t, func(c *Config) {
+			c.Selection, c.Stabilisation, c.MaxRateUp.Instances = SelectMax, models.Duration(time.Hour), 3
+			c.MaxChanges.Changes = 2
+			c.KeepAlive, c.Prices.CountWork = rapid.SampledFrom([]KeepAliveRule{KeepAliveAuto, KeepAliveOff}).Draw(t, "keep-alive"), true
+			c.Objective = drawObjective(t)
+		})
 		a := randomMemory(t, p)
+		for range rapid.IntRange(0, 20).Draw(t, "leads") {
+			a.NoteLead(time.Duration(rapid.IntRange(1, 500).Draw(t, "took")) * time.Second)
+		}
 		data, err := a.MarshalBinary()
 		if err != nil || len(data) >= 4096 {
 			t.Fatalf("%d bytes, %v", len(data), err)
@@ -307,6 +315,12 @@ func FuzzMemory(f *testing.F) {
 	data, _ := m.MarshalBinary()
 	f.Add(data)
 	f.Add(data[:40])
+	m.NoteLead(time.Minute)
+	m.remembers().floors.note(epoch, 3)
+	m.remembers().moves.note(epoch, models.Warm(3))
+	m.remembers().spend.until(epoch)
+	data, _ = m.MarshalBinary()
+	f.Add(data)
 	empty, _ := NewMemory().MarshalBinary()
 	f.Add(empty)
 	f.Fuzz(func(t *testing.T, data []byte) {

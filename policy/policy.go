@@ -9,6 +9,7 @@ import (
 // Policy decides. It is immutable and safe for concurrent use; what it remembers of a target is in a Memory.
 type Policy struct {
 	cfg    Config
+	times  *times
 	guards []guard
 }
 
@@ -17,7 +18,12 @@ func New(cfg Config) (*Policy, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
-	return &Policy{cfg: cfg, guards: guards()}, nil
+	p := &Policy{cfg: cfg, guards: guards()}
+	if len(cfg.Schedules)+len(cfg.Freezes) > 0 {
+		read := cfg.times(&checker{})
+		p.times = &read
+	}
+	return p, nil
 }
 
 // Decide returns the capacity that the target should have, with the reasons. It never fails: facts that cannot be used are
@@ -32,7 +38,7 @@ func (p *Policy) Decide(f *Facts, m *Memory) models.Decision {
 	if f.CurrentKnown {
 		d.Current = f.Current
 	}
-	pr := proposal{cfg: &p.cfg, facts: f, memory: m, reasons: make([]models.Reason, 0, 8)}
+	pr := proposal{cfg: &p.cfg, facts: f, memory: m, times: p.times, reasons: make([]models.Reason, 0, 8)}
 	if !p.admit(&pr) {
 		if f.Target != nil {
 			d.Target = f.Target.ID
@@ -43,9 +49,13 @@ func (p *Policy) Decide(f *Facts, m *Memory) models.Decision {
 	}
 	d.Target = f.Target.ID
 	d.ID = models.NewID("decision", d.Target, d.At, d.ConfigHash)
+	p.remember(&pr)
 	p.propose(&pr, &d)
 	for _, g := range p.guards {
-		g(&pr)
+		g.apply(&pr)
+	}
+	if pr.heldBack {
+		d.Mode = models.ModeDryRun
 	}
 	d.Desired = pr.capacity()
 	if d.Desired.Levers() != 0 && !d.Changes() {
@@ -69,7 +79,7 @@ func (p *Policy) admit(pr *proposal) bool {
 	if pr.memory == nil {
 		pr.memory = NewMemory()
 	}
-	s, ok := p.specOf(f)
+	s, ok := p.specOf(f, pr.memory)
 	if !ok || f.Target.Limits.Validate() != nil {
 		pr.invalid("memory, cold start or limits of the target are unusable; correct its configuration")
 		return false
@@ -81,10 +91,28 @@ func (p *Policy) admit(pr *proposal) bool {
 	return true
 }
 
+// remember takes down what guards and searches need to know of the past.
+func (p *Policy) remember(pr *proposal) {
+	m, f := pr.memory, pr.facts
+	m.acting = f.Mode == models.ModeAuto && !f.Paused && p.cfg.Canary.takes(f.Target.ID)
+	m.cost.watch, m.cost.least = p.strategy(m), m.spec.goal.least
+	if pr.haveKnown && p.cfg.MaxRateUp.Instances+p.cfg.MaxRateDown.Instances > 0 {
+		m.remembers().floors.note(f.Now, pr.have)
+	}
+	if f.CurrentKnown && p.cfg.MaxChanges.Changes > 0 {
+		m.remembers().moves.note(f.Now, f.Current)
+	}
+	p.explainLead(pr)
+	p.describe(pr)
+}
+
 // learn takes over what a decision knows about the target.
 func (m *Memory) learn(s *spec) {
 	if m.known && *s == m.spec {
 		return
+	}
+	if s.goal.kind != m.spec.goal.kind || s.goal.scope != m.spec.goal.scope {
+		m.search = search{}
 	}
 	if s.concurrency != m.spec.concurrency {
 		m.flow.forget()

@@ -123,7 +123,39 @@ func drawConfig(t *rapid.T) Config {
 	c.Stabilisation, c.ScaleToZeroAfter = minutes("stabilisation"), minutes("scale to zero")
 	c.MaxStepUp = Step{Instances: rapid.IntRange(0, 20).Draw(t, "up"), Share: rapid.Float64Range(0, 2).Draw(t, "up share")}
 	c.MaxStepDown = Step{Instances: rapid.IntRange(0, 20).Draw(t, "down"), Share: rapid.Float64Range(0, 2).Draw(t, "down share")}
+	c.MaxRateUp.Instances = rapid.SampledFrom([]int{0, 0, 1, 5}).Draw(t, "rate up")
+	c.MaxRateDown.Instances = rapid.SampledFrom([]int{0, 0, 1, 5}).Draw(t, "rate down")
+	c.MaxChanges.Changes = rapid.SampledFrom([]int{0, 1, 3}).Draw(t, "max changes")
+	c.Canary.Share = rapid.SampledFrom([]float64{0, 1, 1}).Draw(t, "canary")
+	c.Lead = rapid.SampledFrom([]LeadRule{LeadMeasured, LeadConfigured}).Draw(t, "lead rule")
+	window := Window{Zone: "Europe/Berlin", From: "01:05", To: "01:15"}
+	if rapid.IntRange(0, 3).Draw(t, "schedule") == 0 {
+		most := rapid.IntRange(5, 60).Draw(t, "schedule max")
+		c.Schedules = []Schedule{{Window: window, MinWarm: rapid.IntRange(0, 5).Draw(t, "schedule min"), MaxWarm: &most}}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "freeze") == 0 {
+		c.Freezes = []Freeze{{Window: window, Stop: rapid.SampledFrom([]FreezeRule{FreezeChanges, FreezeLowering}).Draw(t, "stop")}}
+	}
+	c.Objective = drawObjective(t)
+	c.Prices.CountWork = rapid.Bool().Draw(t, "count work")
 	return c
+}
+
+func drawObjective(t *rapid.T) Objective {
+	o := DefaultObjective()
+	o.Scope = rapid.SampledFrom([]Scope{ScopeTarget, ScopeGroup, ScopeFleet}).Draw(t, "scope")
+	switch objectiveKind(rapid.IntRange(0, int(numObjectives)-1).Draw(t, "objective")) { //nolint:gosec // a small number
+	case dollarObjective:
+		o.ColdStartUSD = rapid.SampledFrom([]float64{1e-9, 0.001, 1e6}).Draw(t, "usd")
+	case shareObjective:
+		o.ColdStartShare = rapid.SampledFrom([]float64{1e-9, 0.01, 0.5}).Draw(t, "share")
+	case latencyObjective:
+		o.P99Latency = models.Duration(rapid.Int64Range(1, int64(time.Hour)).Draw(t, "latency"))
+	case budgetObjective:
+		o.MonthlyUSD = rapid.SampledFrom([]float64{1e-9, 1, 1e12}).Draw(t, "monthly")
+	case noObjective, numObjectives:
+	}
+	return o
 }
 
 func drawTarget(t *rapid.T) *models.Target {
@@ -221,15 +253,28 @@ func checkDecision(t *rapid.T, p *Policy, f *Facts, d *models.Decision) {
 	if keep, ok := d.Desired.KeepAlive(); ok && keep > f.Target.Limits.MaxKeepAlive {
 		t.Fatalf("keep-alive %s above %s", keep, f.Target.Limits.MaxKeepAlive)
 	}
+	frozen := func(stop FreezeRule) bool {
+		pr := proposal{times: p.times, facts: f}
+		return pr.frozen(stop) != nil
+	}
+	if frozen(FreezeChanges) && d.Desired.Levers() != 0 {
+		t.Fatalf("decision %v during a freeze", d.Desired)
+	}
+	if want := p.cfg.Canary.Share < 1; want != (d.Mode == models.ModeDryRun) && !hasCode(d, models.ReasonInvalidInput) {
+		t.Fatalf("mode %s at a canary share of %v", d.Mode, p.cfg.Canary.Share)
+	}
 	warm, ok := d.Desired.Warm()
 	if !ok {
 		return
+	}
+	if have, known := d.Current.Warm(); known && warm < have && frozen(FreezeLowering) && have <= f.Target.Limits.MaxWarm && len(p.cfg.Schedules) == 0 {
+		t.Fatalf("fall from %d to %d during a freeze of lowering", have, warm)
 	}
 	l := f.Target.Limits
 	if warm < l.MinWarm || warm > l.MaxWarm {
 		t.Fatalf("floor %d outside %d to %d", warm, l.MinWarm, l.MaxWarm)
 	}
-	if have, known := d.Current.Warm(); known && have >= l.MinWarm && have <= l.MaxWarm {
+	if have, known := d.Current.Warm(); known && have >= l.MinWarm && have <= l.MaxWarm && len(p.cfg.Schedules) == 0 {
 		checkChange(t, p, f, have, warm)
 	}
 }

@@ -63,6 +63,7 @@ func (m *Memory) rule() rule {
 	if r.free < 0 {
 		r.breakEven *= floorShare
 	} else {
+		r.credit = m.spec.credit
 		r.alive = m.aliveInstances(r.free)
 	}
 	return r

@@ -16,6 +16,8 @@ type spec struct {
 	breakEven float64
 	// free is how long an idle on-demand instance stays at no cost; below 0 the keep-alive is ours to set and to pay.
 	free float64
+	// credit is what a second of work of an instance of the floor saves, in idle seconds.
+	credit float64
 	// lead and hold are in seconds.
 	lead, hold float64
 	// window is the reactive window in seconds.
@@ -30,25 +32,28 @@ type spec struct {
 	// mu and sigma are of the lognormal law of durations; sigma < 0 if only the mean is known.
 	mu, sigma float64
 	seed      uint64
+	// goal is the objective that a price is searched for.
+	goal goal
 }
 
 // z99 is the standard normal quantile of 0.99.
 const z99 = 2.3263478740408408
 
 // specOf derives what the memory needs. It reports false if a number of the target is unusable.
-func (p *Policy) specOf(f *Facts) (spec, bool) {
+func (p *Policy) specOf(f *Facts, m *Memory) (spec, bool) {
 	t := f.Target
 	gb := t.MemoryMB / 1024
 	cold := t.ColdStart.Seconds()
+	goal := p.goalOf(t)
 	s := spec{
-		breakEven: p.cfg.ColdStartPrice * cold / gb,
-		free:      -1, lead: min(max(t.Lead.Seconds(), 0), 86400), hold: p.cfg.Hold.Std().Seconds(),
+		breakEven: p.coldStartPrice(t, &goal, m) * cold / gb, goal: goal,
+		free: -1, lead: p.lead(f, m).Seconds(), hold: p.cfg.Hold.Std().Seconds(),
 		window: p.cfg.ReactiveWindow.Std().Seconds(), hysteresis: p.cfg.Hysteresis,
 		maxWarm: min(max(t.Limits.MaxWarm, 0), maxInstances), maxKeep: t.Limits.MaxKeepAlive.Seconds(),
 		concurrency: min(max(t.Concurrency, 1), 1<<20), sigma: -1, seed: seedOf(t.ID),
 	}
 	if !p.keepAliveIsOurs(f) {
-		s.free = p.cfg.PlatformKeepAlive.Std().Seconds()
+		s.free, s.credit = p.cfg.PlatformKeepAlive.Std().Seconds(), p.cfg.Prices.credit()
 	}
 	if f.DurationP50 > 0 && f.DurationP99 >= f.DurationP50 {
 		s.mu = math.Log(f.DurationP50.Seconds())

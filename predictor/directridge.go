@@ -15,8 +15,9 @@ const (
 	ridgeShare = 1e-3
 	// ridgeAnchor is the weight of the newest value in the level that all is measured from.
 	ridgeAnchor = 0.1
-	// ridgeDense is up to how many rows each one is learnt; later ones only every second.
-	ridgeDense = 4096
+	// ridgeDense is up to how many rows each one is learnt; later ones only every ridgeSparse-th.
+	ridgeDense  = 2048
+	ridgeSparse = 4
 )
 
 // The features of a row. Those of the first kind are known at its time, those of the second are where the season says that the
@@ -173,7 +174,7 @@ func (r *DirectRidge) usual(h int) float64 {
 
 // learn takes the row of 60 steps ago into the sums, now that what it would have forecast is known.
 func (r *DirectRidge) learn() {
-	if r.n <= ridgeSpan+1 || r.n > ridgeDense && r.n%2 == 1 {
+	if r.n <= ridgeSpan+1 || r.n > ridgeDense && r.n%ridgeSparse != 0 {
 		return
 	}
 	t := r.n - ridgeSpan

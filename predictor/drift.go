@@ -20,10 +20,10 @@ type drift struct {
 const (
 	driftSlack  = 1   // in usual sizes: errors on one side that are smaller do not add up
 	driftBound  = 4   // in usual sizes: larger errors count as this
-	driftAlarm  = 16  // in usual sizes: the sum that is an alarm, which takes at least six large errors on one side
+	driftAlarm  = 24  // in usual sizes: the sum that is an alarm, which takes at least eight large errors on one side
 	driftMature = 240 // errors before which there is no usual size
 	driftMemory = 240 // how many errors the weights remember after an alarm
-	driftProof  = 30  // how many steps the forecast must have proved itself after an alarm
+	driftProof  = 15  // how many steps the forecast must have proved itself after an alarm
 	driftEnd    = 720 // steps after which an alarm is over in any case, for then the skill tells
 )
 
@@ -49,7 +49,7 @@ func (d *drift) prove(mix, last float64) {
 	}
 	d.mix += (float32(min(mix, errorGuard)) - d.mix) / float32(d.since)
 	d.last += (float32(min(last, errorGuard)) - d.last) / float32(d.since)
-	if d.since++; d.since > driftEnd || d.since > driftProof && d.mix < (1-skillMargin)*d.last {
+	if d.since++; d.since > driftEnd || d.since > driftProof && d.mix < d.last {
 		*d = drift{up: d.up, down: d.down, alarms: d.alarms}
 	}
 }

@@ -24,6 +24,8 @@ type drive struct {
 const (
 	maxRho    = 0.98
 	driveClip = 4
+	// driveYoung is how many values there must be before there is a deviation.
+	driveYoung = 10
 )
 
 // step takes in d, NaN if it is missing, and returns the error of the forecast ρp.
@@ -44,7 +46,7 @@ func (a *drive) step(d float64, memory int) float64 {
 func (a *drive) measure(d float64, memory int) {
 	a.n = min(a.n+1, math.MaxInt32)
 	rate := 1 / float64(min(a.n, memory))
-	if limit := driveClip * math.Sqrt(a.c0); a.n > 10 {
+	if limit := driveClip * math.Sqrt(a.c0); a.n > driveYoung {
 		d = max(-limit, min(d, limit))
 	}
 	a.c0 += (d*d - a.c0) * rate

@@ -1,11 +1,8 @@
 package predictor_test
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"errors"
 	"flag"
-	"io"
 	"math"
 	"os"
 	"runtime"
@@ -57,7 +54,7 @@ func trainFleet(b *testing.B) (states [][]byte, values []float64) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	inParallel(len(series), func(i int) {
+	inParallel(len(series), 1, func(i int) {
 		p := shared.New()
 		for _, v := range series[i][:fleetHistory] {
 			p.Update(v)
@@ -79,7 +76,7 @@ func benchFleet(b *testing.B, states [][]byte, values []float64, n int) {
 	}
 	fleet := make([]*predictor.Predictor, n)
 	failed := make([]error, n)
-	inParallel(n, func(i int) {
+	inParallel(n, 256, func(i int) {
 		fleet[i] = shared.New()
 		failed[i] = fleet[i].UnmarshalBinary(states[i%len(states)])
 	})
@@ -93,7 +90,7 @@ func benchFleet(b *testing.B, states [][]byte, values []float64, n int) {
 	rounds, cpu := 0, cpuTime(b)
 	for b.Loop() {
 		rounds++
-		inParallel(n, func(i int) {
+		inParallel(n, 256, func(i int) {
 			fleet[i].Update(values[i%len(values)])
 			if _, err := fleet[i].Forecast("f", models.SignalInvocations, time.Time{}); err != nil {
 				panic(err) // the goroutine is not the benchmark's, and a forecast that fails would spoil the numbers
@@ -110,9 +107,8 @@ func benchFleet(b *testing.B, states [][]byte, values []float64, n int) {
 	runtime.KeepAlive(fleet)
 }
 
-// inParallel calls f for 0 to n-1 on all processors.
-func inParallel(n int, f func(i int)) {
-	const chunk = 256
+// inParallel calls f for 0 to n-1 on all processors, chunk of them at a time.
+func inParallel(n, chunk int, f func(i int)) {
 	var wg sync.WaitGroup
 	var lock sync.Mutex
 	next := 0
@@ -169,45 +165,11 @@ func cpuTime(b *testing.B) time.Duration {
 // realSeries returns pieces of the functions of the embedded trace, which are awake at all times.
 func realSeries(b *testing.B) [][]float64 {
 	b.Helper()
-	f, err := os.Open("../testdata/traces/azure2021-14d/invocations.csv.gz")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		b.Fatal(err)
-	}
-	r := csv.NewReader(z)
-	var names []string
-	counts := map[string][]float64{}
-	if _, err := r.Read(); err != nil { // the names of the columns
-		b.Fatal(err)
-	}
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		minute, err1 := strconv.Atoi(row[1])
-		count, err2 := strconv.ParseFloat(row[2], 64)
-		if err := errors.Join(err1, err2); err != nil {
-			b.Fatal(err)
-		}
-		if counts[row[0]] == nil {
-			names = append(names, row[0])
-			counts[row[0]] = make([]float64, 14*1440)
-		}
-		counts[row[0]][minute] = count
-	}
 	var series [][]float64
-	for _, name := range names {
+	for _, f := range readTrace(b, embeddedTrace) {
 		for cut := range fleetRealCuts {
 			start := cut * 5 * 60
-			series = append(series, counts[name][start:start+fleetHistory+1])
+			series = append(series, f.counts[start:start+fleetHistory+1])
 		}
 	}
 	return series

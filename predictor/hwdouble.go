@@ -12,10 +12,12 @@ var _ Forecaster = (*DoubleSeason)(nil)
 
 const dsMagic = "PLDS"
 
-// DoubleSeasonParams are the fixed smoothing parameters: the shares of the innovation that correct the level and the seasons,
-// and the autocorrelation of the errors.
+// DoubleSeasonParams are the fixed smoothing parameters: the shares of the innovation that correct the level (α) and the seasons (γ and ω),
+// and the autocorrelation of the errors (ρ).
 type DoubleSeasonParams struct {
 	Alpha, Short, Long, Rho float64
+	// Echo (κ) is the share of the latest innovation that forecasts add, fading by 0.95 each step.
+	Echo float64
 }
 
 // DoubleSeasonOptions choose a model: one or two periods, the shorter first, and the scale.
@@ -29,16 +31,18 @@ type DoubleSeasonOptions struct {
 // one pass over a series is all the work, so that a bank of them with different parameters costs less than one fit. With the
 // error e = y - l - u - v and the innovation z = e - ρp:
 //
-//	l' = l + αz,  u' = u + γz,  v' = v + ωz,  p' = e - (α+γ+ω)z,  f(h) = l + u + v + ρ^h·p
+//	l' = l + αz,  u' = u + γz,  v' = v + ωz,  p' = e - (α+γ+ω)z,  f(h) = l + u + v + ρ^h·p + κ·0.95^h·z
 //
 // It is the additive form of Taylor, "Short-term electricity demand forecasting using double seasonal exponential smoothing"
-// (2003), with his autocorrelated error. The first state is found anew from all values each time that their number has
+// (2003), with his autocorrelated error, and an echo of the latest innovation: what begins to go wrong mostly gets worse before it
+// gets better. The first state is found anew from all values each time that their number has
 // doubled, up to two long periods: the mean course of the short period, a part of what the long one adds, and the level of the
 // first period. Update is O(1) on average, Forecast O(h).
 type DoubleSeason struct {
 	opt    DoubleSeasonOptions
 	level  float64
 	ar     float64
+	last   float64 // the latest innovation
 	short  []float64
 	long   []float64
 	i, j   int
@@ -50,6 +54,9 @@ type DoubleSeason struct {
 
 // longShare is how much of the first weekly course is believed, for two periods of it.
 const longShare = 0.6
+
+// echoFade is how much of the echo of an innovation is left after a step.
+const echoFade = 0.95
 
 // NewDoubleSeason makes the model.
 func NewDoubleSeason(opt DoubleSeasonOptions) (*DoubleSeason, error) {
@@ -70,7 +77,7 @@ func (o *DoubleSeasonOptions) validate() error {
 		return fmt.Errorf("double season periods %v; give one or two in [2, %d], the shorter first: %w", o.Periods, MaxPeriod, models.ErrInvalid)
 	}
 	if !o.Params.stable() {
-		return fmt.Errorf("double season parameters %+v; keep them at or above 0, their sum below 2 and rho below 1: %w", o.Params, models.ErrInvalid)
+		return fmt.Errorf("double season parameters %+v; keep them at or above 0, the sum of alpha, short and long below 2, rho below 1 and echo at most 2: %w", o.Params, models.ErrInvalid)
 	}
 	if o.Scale != ScaleRaw && o.Scale != ScaleLog1p {
 		return fmt.Errorf("double season scale %v; take raw or log1p: %w", o.Scale, models.ErrInvalid)
@@ -80,7 +87,7 @@ func (o *DoubleSeasonOptions) validate() error {
 
 // stable reports whether errors die out.
 func (p *DoubleSeasonParams) stable() bool {
-	return min(p.Alpha, p.Short, p.Long, p.Rho) >= 0 && p.Alpha+p.Short+p.Long < 2 && p.Rho < 1
+	return min(p.Alpha, p.Short, p.Long, p.Rho, p.Echo) >= 0 && p.Alpha+p.Short+p.Long < 2 && p.Rho < 1 && p.Echo <= 2
 }
 
 // warmth is how many values the model keeps to find its first state.
@@ -165,9 +172,11 @@ func (d *DoubleSeason) step(z float64) {
 	}
 	if math.IsNaN(z) {
 		d.ar *= p.Rho
+		d.last *= echoFade
 	} else {
 		e := z - d.level - d.short[d.i] - v
 		in := e - p.Rho*d.ar
+		d.last = in
 		d.level += p.Alpha * in
 		d.short[d.i] += p.Short * in
 		share := p.Alpha + p.Short
@@ -190,10 +199,11 @@ func (d *DoubleSeason) Forecast(dst []float64) error {
 	if !d.ready {
 		return errWarming
 	}
-	i, j, ar := d.i, d.j, d.ar
+	i, j, ar, echo := d.i, d.j, d.ar, d.opt.Params.Echo*d.last
 	for h := range dst {
 		ar *= d.opt.Params.Rho
-		z := d.level + d.short[i] + ar
+		echo *= echoFade
+		z := d.level + d.short[i] + ar + echo
 		if len(d.long) > 0 {
 			z += d.long[j]
 		}
@@ -217,7 +227,7 @@ func (d *DoubleSeason) MarshalBinary() ([]byte, error) {
 	}
 	b.int(int(d.opt.Scale))
 	p := d.opt.Params
-	for _, v := range []float64{p.Alpha, p.Short, p.Long, p.Rho, d.level, d.ar} {
+	for _, v := range []float64{p.Alpha, p.Short, p.Long, p.Rho, p.Echo, d.level, d.ar, d.last} {
 		b.float(v)
 	}
 	b.int(d.i)
@@ -246,9 +256,9 @@ func (d *DoubleSeason) UnmarshalBinary(data []byte) error {
 	}
 	o.Scale = Scale(r.int(0, int(ScaleLog1p)))
 	p := &o.Params
-	p.Alpha, p.Short, p.Long, p.Rho = r.float(0, 2), r.float(0, 2), r.float(0, 2), r.float(0, 1)
+	p.Alpha, p.Short, p.Long, p.Rho, p.Echo = r.float(0, 2), r.float(0, 2), r.float(0, 2), r.float(0, 1), r.float(0, 2)
 	limit := 1e6 * MaxValue
-	fresh.level, fresh.ar = r.float(-limit, limit), r.float(-limit, limit)
+	fresh.level, fresh.ar, fresh.last = r.float(-limit, limit), r.float(-limit, limit), r.float(-limit, limit)
 	if r.err != nil {
 		return r.err
 	}

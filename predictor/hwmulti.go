@@ -20,6 +20,9 @@ const (
 	dailyLongest = 1440
 )
 
+// hwClip is how many deviations of an error the level and the seasons take in.
+const hwClip = 2.5
+
 // MultiParams are the parameters of HoltWintersMulti. They are fixed: what must fit the series is measured as it goes by.
 type MultiParams struct {
 	// Alpha corrects the level at each step.
@@ -148,19 +151,27 @@ func (w *HoltWintersMulti) correct(z float64) {
 	seasons := w.shape.seasons
 	base := w.level
 	for i := range seasons {
-		if s := &seasons[i]; w.ready(s) {
-			base += w.value(s, w.steps%s.period)
+		s := &seasons[i]
+		switch pos := w.steps % s.period; {
+		case w.ready(s):
+			base += w.value(s, pos)
+		case pos%s.bin == 0: // what a bin without values stays at
+			w.states[s.first+pos/s.bin] = float32(w.level)
 		}
 	}
 	e := w.drive.step(z-base, w.shape.p.Memory)
 	if e != e {
 		return
 	}
+	// A burst must not bend the level and the seasons, which take long to forget (Gelper, Fried and Croux 2010: Huber's psi).
+	if limit := hwClip * math.Sqrt(w.drive.c0); w.drive.n > driveYoung {
+		e = max(-limit, min(e, limit))
+	}
 	for i := range seasons {
 		s := &seasons[i]
 		pos := w.steps % s.period
 		if !w.ready(s) {
-			w.learn(s, pos, z-base)
+			w.learn(s, pos, z-base+w.level)
 			continue
 		}
 		gain := w.shape.p.Gamma / float64(s.bin)
@@ -173,13 +184,14 @@ func (w *HoltWintersMulti) correct(z float64) {
 	w.level += max(w.shape.p.Alpha, 1/float64(w.steps+1)) * e
 }
 
-// learn averages the remainder into the bin of a season that is not in use yet.
+// learn averages what the seasons in use leave into the bin of a season that is not in use yet.
 func (w *HoltWintersMulti) learn(s *binnedSeason, pos int, r float64) {
 	u := &w.states[s.first+pos/s.bin]
 	*u += float32((r - float64(*u)) / float64(pos%s.bin+1))
 }
 
-// begin puts a season into use, around zero: its mean is in the level already.
+// begin puts a season into use: the mean of its period becomes the level, and the error takes up what that changes now, so
+// that the forecast of the next step stays what it was.
 func (w *HoltWintersMulti) begin(s *binnedSeason) {
 	u := w.states[s.first : s.first+s.n]
 	mean := 0.0
@@ -189,6 +201,8 @@ func (w *HoltWintersMulti) begin(s *binnedSeason) {
 	for i := range u {
 		u[i] -= float32(mean)
 	}
+	w.drive.state += w.level - mean - w.value(s, w.steps%s.period)
+	w.level = mean
 }
 
 // Forecast implements Forecaster; it needs one value.

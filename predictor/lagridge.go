@@ -58,20 +58,23 @@ func NewLagRidge(opt LagRidgeOptions) (*LagRidge, error) {
 
 func (o *LagRidgeOptions) validate() error {
 	n := len(o.Lags)
-	if n < 1 || n > maxLags || o.Lags[0] < 1 || o.Lags[n-1] > MaxPeriod {
+	if n < 1 || n > maxLags || slices.Min(o.Lags) < 1 || slices.Max(o.Lags) > MaxPeriod {
 		return fmt.Errorf("ridge lags %v; give 1 to %d in [1, %d]: %w", o.Lags, maxLags, MaxPeriod, models.ErrInvalid)
 	}
 	if !slices.IsSorted(o.Lags) || len(slices.Compact(slices.Clone(o.Lags))) < n {
 		return fmt.Errorf("ridge lags %v do not increase: %w", o.Lags, models.ErrInvalid)
 	}
-	if !(o.Power > 0 && o.Power <= 1 && o.Lambda > 0 && o.Lambda <= maxLambda) {
+	if !within(o.Power, 1) || !within(o.Lambda, maxLambda) {
 		return fmt.Errorf("ridge power %v and lambda %v; keep them in (0, 1] and (0, %v]: %w", o.Power, o.Lambda, maxLambda, models.ErrInvalid)
 	}
-	if o.Season < 1 || o.Diff < 0 || max(o.Season, o.Diff) > MaxPeriod {
+	if min(o.Season-1, o.Diff) < 0 || max(o.Season, o.Diff) > MaxPeriod {
 		return fmt.Errorf("ridge season %d and difference %d; keep them at most %d: %w", o.Season, o.Diff, MaxPeriod, models.ErrInvalid)
 	}
 	return nil
 }
+
+// within reports whether v is in (0, top].
+func within(v, top float64) bool { return v > 0 && v <= top }
 
 // to transforms a value.
 func (r *LagRidge) to(y float64) float64 {

@@ -49,11 +49,10 @@ const maxNearLags = 26
 func seasonalModels() []Model {
 	return []Model{
 		{"double_season", "level, two seasons and fading errors on the logarithm, fixed parameters; good on regular load", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.15, Short: 0.12, Long: 0.1, Rho: 0.93})},
-		{"double_season_firm", "the same with seasons that hardly change", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.15, Short: 0.01, Long: 0.03, Rho: 0.97})},
+		{"double_season_firm", "the same with seasons that hardly change", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.15, Short: 0.01, Long: 0.03, Rho: 0.97, Echo: 1})},
 		{"double_season_slow", "the same with a slow level", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.01, Short: 0.12, Long: 0.1, Rho: 0.5})},
-		{"double_season_steady", "the same with a slow level, a quick long season and no fading errors", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.01, Short: 0.12, Long: 0.35, Rho: 0})},
-		{"double_season_quick", "the same with quick seasons", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.05, Short: 0.2, Long: 0.5, Rho: 0.97})},
-		{"double_season_lively", "the same with a slow level and very quick seasons", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.01, Short: 0.6, Long: 0.5, Rho: 0.5})},
+		{"double_season_steady", "the same with a slow level, a quick long season and no fading errors", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.01, Short: 0.12, Long: 0.35, Echo: 1})},
+		{"double_season_quick", "the same with quick seasons", true, 0, doubleSeason(DoubleSeasonParams{Alpha: 0.05, Short: 0.2, Long: 0.5, Rho: 0.97, Echo: 1})},
 		{"lag_ridge", "recursive ridge regression on seasonal lags of the fourth root; good on smooth load", true, 0, lagRidge},
 		{"lag_ridge_change", "recursive ridge regression of the change against the short period before", true, 0, lagRidgeChange},
 		{"lag_ridge_long_change", "recursive ridge regression of the change of the fourth root against the long period before", true, 0, lagRidgeLongChange},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/common/promslog"
 	"github.com/prometheus/common/version"
@@ -62,7 +63,7 @@ func Check(stdio IO, path string) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range cfg.Warnings() {
+	for _, w := range append(cfg.Warnings(), cfg.OldPrices(time.Now())...) {
 		if _, err := fmt.Fprintf(stdio.Err, "warning: %s\n", w); err != nil {
 			return err
 		}

@@ -47,7 +47,8 @@ func build(cfg *config.Config, mode models.Mode, gate *engine.Gate, e env) (engi
 		return engine.Parts{}, err
 	}
 	out.Resolver = r
-	return out, nil
+	out.Allocator, err = policy.NewAllocator(cfg.Shared())
+	return out, err
 }
 
 // decoration turns the limits of an actuator's calls into the configuration of its decorators.

@@ -83,7 +83,7 @@ type daemon struct {
 
 // start builds everything and restores what the journal remembers. On an error nothing is left open.
 func (d *daemon) start(ctx context.Context, cfg *config.Config, mode models.Mode) (err error) {
-	for _, w := range cfg.Warnings() {
+	for _, w := range append(cfg.Warnings(), cfg.OldPrices(time.Now())...) {
 		d.log.WarnContext(ctx, "configuration", "warning", w)
 	}
 	d.metrics = newReloadMetrics(d.reg)

@@ -6,6 +6,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -66,6 +67,7 @@ type Config struct {
 	engine     Engine
 	predictor  predictor.Config
 	policies   []policy.Config
+	shared     policy.Shared
 	collectors []Part
 	actuators  []Part
 	matcher    matcher
@@ -102,6 +104,23 @@ func (c *Config) Policies() []policy.Config {
 	out := make([]policy.Config, len(c.policies))
 	for i, p := range c.policies {
 		out[i] = deepCopy(p)
+	}
+	return out
+}
+
+// Shared returns the quotas and budgets that targets share.
+func (c *Config) Shared() policy.Shared { return deepCopy(c.shared) }
+
+// OldPrices returns a warning for each policy whose prices were read more than a year before now.
+func (c *Config) OldPrices(now time.Time) []string {
+	var out []string
+	for i := range c.policies {
+		p := &c.policies[i].Prices
+		text := fmt.Sprintf("prices of %s %s are of %s, more than a year old: compare them with the platform's list, and set "+
+			"prices.warm_gb_second and prices.as_of", p.Platform, p.Region, p.AsOfDate())
+		if p.Outdated(now) && !slices.Contains(out, text) {
+			out = append(out, text)
+		}
 	}
 	return out
 }

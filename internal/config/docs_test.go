@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"pilotlight/policy"
 )
 
 // documented is a key and its default.
@@ -30,8 +32,12 @@ func keysOf(v reflect.Value, prefix string) []documented {
 		default:
 			out = append(out, documented{path, defaultOf(field)})
 		}
-		if field.Type() == reflect.TypeFor[[]rawToken]() {
-			out = append(out, keysOf(reflect.New(reflect.TypeFor[rawToken]()).Elem(), path)...)
+		for _, list := range []reflect.Type{
+			reflect.TypeFor[[]rawToken](), reflect.TypeFor[[]policy.Schedule](), reflect.TypeFor[[]policy.Freeze](),
+		} {
+			if field.Type() == list {
+				out = append(out, keysOf(reflect.New(list.Elem()).Elem(), path)...)
+			}
 		}
 	}
 	return out
@@ -80,12 +86,20 @@ func TestDocumentation(t *testing.T) {
 	actuator.setDefaults()
 	var entry rawTarget
 	entry.setDefaults()
+	var quota rawQuota
+	quota.setDefaults()
+	var budget rawBudget
+	budget.setDefaults()
 	whole := fieldsOf(reflect.ValueOf(&all).Elem())
 	for _, name := range whole.keys {
 		value := whole.byKey[name]
 		switch name {
 		case "collectors":
 			value = reflect.New(reflect.TypeFor[rawCollector]()).Elem()
+		case "quotas":
+			value = reflect.ValueOf(&quota).Elem()
+		case "budgets":
+			value = reflect.ValueOf(&budget).Elem()
 		case "actuators":
 			value = reflect.ValueOf(&actuator).Elem()
 		case "targets":

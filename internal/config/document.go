@@ -26,6 +26,8 @@ type rawConfig struct {
 	Engine     rawEngine        `yaml:"engine"`
 	Predictor  predictor.Config `yaml:"predictor"`
 	Policy     policy.Config    `yaml:"policy"`
+	Quotas     []rawQuota       `yaml:"quotas"`
+	Budgets    []rawBudget      `yaml:"budgets"`
 	Collectors []rawCollector   `yaml:"collectors"`
 	Actuators  []rawActuator    `yaml:"actuators"`
 	Targets    []rawTarget      `yaml:"targets"`
@@ -84,6 +86,20 @@ type rawTarget struct {
 	Concurrency int              `yaml:"concurrency"`
 	Limits      rawLimits        `yaml:"limits"`
 	Policy      yaml.Node        `yaml:"policy"`
+}
+
+// rawQuota is one entry of the quotas.
+type rawQuota policy.Quota
+
+// setDefaults implements defaulter.
+func (q *rawQuota) setDefaults() { *q = rawQuota{Scope: policy.ScopeGroup, Match: "*"} }
+
+// rawBudget is one entry of the budgets.
+type rawBudget policy.Budget
+
+// setDefaults implements defaulter.
+func (b *rawBudget) setDefaults() {
+	*b = rawBudget{Scope: policy.ScopeFleet, Match: "*", Per: policy.PerMonth}
 }
 
 // rawLimits are the limits of a target entry.

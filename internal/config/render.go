@@ -21,6 +21,8 @@ type (
 		Engine     rawEngine        `yaml:"engine"`
 		Predictor  predictor.Config `yaml:"predictor"`
 		Policy     policy.Config    `yaml:"policy"`
+		Quotas     []rawQuota       `yaml:"quotas"`
+		Budgets    []rawBudget      `yaml:"budgets"`
 		Collectors []shownPart      `yaml:"collectors"`
 		Actuators  []shownPart      `yaml:"actuators"`
 		Targets    []shownTarget    `yaml:"targets"`
@@ -58,7 +60,8 @@ type (
 func (b *builder) render() error {
 	c := b.cfg
 	shown := shownConfig{
-		Server:  shownServer{Listen: c.server.Listen, Tokens: b.raw.Server.Tokens, Open: c.server.Open},
+		Server: shownServer{Listen: c.server.Listen, Tokens: b.raw.Server.Tokens, Open: c.server.Open},
+		Quotas: b.raw.Quotas, Budgets: b.raw.Budgets,
 		Storage: b.raw.Storage, Engine: b.raw.Engine, Predictor: c.predictor, Policy: c.policies[0],
 	}
 	for _, p := range c.collectors {

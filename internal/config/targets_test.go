@@ -19,7 +19,7 @@ import (
 const full = `
 server: {listen: "0.0.0.0:8080", tokens: [{name: ops, role: operator, token_env: OPS}]}
 engine: {mode: auto}
-policy: {hysteresis: 0.3, prices: {region: eu}}
+policy: {hysteresis: 0.3, prices: {region: eu-central-2}}
 collectors:
   - {name: prod, type: prometheus, config: {url: "http://prod:9090"}}
   - {name: dev, type: prometheus, config: {url: "http://dev:9090"}}
@@ -129,7 +129,7 @@ func TestPolicies(t *testing.T) {
 			t.Errorf("policy %d (-want +got):\n%s", i, diff)
 		}
 	}
-	if all[0].Hysteresis != 0.3 || all[0].Prices.Region != "eu" || all[0].MaxStepUp.Share == 0 {
+	if all[0].Hysteresis != 0.3 || all[0].Prices.Region != "eu-central-2" || all[0].MaxStepUp.Share == 0 {
 		t.Errorf("the default policy is %+v", all[0])
 	}
 	c.Predictor().Levels[0] = 0.5

@@ -111,6 +111,7 @@ func (e *Engine) send(ctx context.Context, u *unit, a models.Action) {
 	}
 	if out.Status == models.OutcomeApplied {
 		u.marks = marked(u.marks, &a, now)
+		u.noteRise(&a, seen)
 	}
 	out.Marks = u.marks
 	e.conclude(u, &out)

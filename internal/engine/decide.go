@@ -37,6 +37,8 @@ type plan struct {
 	record *models.Decision
 	// action is the intent to carry out, nil for none.
 	action *models.Action
+	// wanted is a decision that the shared limits may lower, nil if it is settled.
+	wanted *models.Decision
 }
 
 // work brings one unit up to date and decides. It never panics: a failure inside holds the capacity.
@@ -67,6 +69,10 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 		e.observe(ctx, u, now)
 		d = e.decide(u, now, sourceErr)
 	}
+	if e.parts.Allocator.Concerns(u.policy) {
+		p.wanted = &d
+		return p
+	}
 	return e.settle(u, d, now)
 }
 
@@ -92,13 +98,18 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 		return e.hold(u, now, reason)
 	}
 	d := u.policy.Decide(&u.facts, u.memory)
+	u.reach(&d)
+	explain(&d, u, sourceErr)
+	return d
+}
+
+// reach gives a decision the form that the platform will show.
+func (u *unit) reach(d *models.Decision) {
 	if got := actuators.Reach(u.actuator, d.Current, d.Desired); d.Desired.Levers() != 0 && got != d.Desired {
 		reason := models.Because(models.ReasonPlatform)
 		reason.Detail = fmt.Sprintf("asked for %s, it will show %s", d.Desired, got)
 		d.Desired, d.Reasons = got, append(d.Reasons, reason)
 	}
-	explain(&d, u, sourceErr)
-	return d
 }
 
 // explain adds to the reasons of a decision what only the engine knows.
@@ -128,7 +139,7 @@ func (e *Engine) hold(u *unit, now time.Time, why ...models.Reason) models.Decis
 // observe reads the platform if the last look is too old, and notices what somebody else changed.
 func (e *Engine) observe(ctx context.Context, u *unit, now time.Time) {
 	set := &e.parts.Settings
-	if u.observed && !u.observedAt.IsZero() && now.Sub(u.observedAt) < set.ObserveEvery && !u.observation.Pending {
+	if u.observed && !u.observedAt.IsZero() && now.Sub(u.observedAt) < set.ObserveEvery && !u.observation.Pending && !u.rise.open() {
 		return
 	}
 	o, err := u.actuator.Observe(ctx, u.target)
@@ -138,6 +149,7 @@ func (e *Engine) observe(ctx context.Context, u *unit, now time.Time) {
 		return
 	}
 	u.observed, u.observation, u.observedAt = true, o, now
+	u.measureLead(now)
 	e.reconcile(u, now)
 	if u.marks.Set.Levers() == 0 || o.Pending || o.Capacity.Satisfies(u.marks.Set) {
 		return
@@ -168,7 +180,7 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 		if same && rec.Status == models.StatusRejected {
 			rec.By, rec.Note = u.latest.By, u.latest.Note
 		}
-		if e.mayAct(rec.Status) {
+		if e.mayAct(d.Mode, rec.Status) {
 			a := e.intend(u, &d, now)
 			p.action = &a
 		}
@@ -179,11 +191,11 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 
 // mayAct reports whether a recommendation of that status is carried out at once. While the journal cannot be written nothing
 // is, because no intent would be durable.
-func (e *Engine) mayAct(status models.RecommendationStatus) bool {
+func (e *Engine) mayAct(mode models.Mode, status models.RecommendationStatus) bool {
 	switch {
 	case e.pause.Load().Paused, e.journalErr.Load() != nil:
 		return false
-	case e.parts.Settings.Mode == models.ModeAuto:
+	case mode == models.ModeAuto:
 		return true
 	}
 	return status == models.StatusApproved
@@ -191,7 +203,7 @@ func (e *Engine) mayAct(status models.RecommendationStatus) bool {
 
 // statusOf returns the status of a decision that would change something.
 func (e *Engine) statusOf(u *unit, d *models.Decision, same bool) models.RecommendationStatus {
-	switch e.parts.Settings.Mode {
+	switch d.Mode {
 	case models.ModeApprove:
 		if same && u.latest.Status == models.StatusRejected {
 			return models.StatusRejected

@@ -94,6 +94,8 @@ type Parts struct {
 	Actuators map[string]actuators.Actuator
 	Resolver  Resolver
 	Predictor predictor.Config
+	// Allocator shares quotas and budgets between the targets; nil shares none.
+	Allocator *policy.Allocator
 }
 
 // Deps are what stays for the life of the process.
@@ -185,6 +187,10 @@ func (e *Engine) install(parts Parts) {
 	old := map[string]*source{}
 	for _, s := range e.sources {
 		old[s.Name] = s
+	}
+	if parts.Allocator == nil {
+		// Without limits there may still be objectives that targets have in common.
+		parts.Allocator = &policy.Allocator{}
 	}
 	e.parts, e.turn = parts, 0
 	shared, err := predictor.NewShared(parts.Predictor, parts.Settings.Step)

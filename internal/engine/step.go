@@ -34,6 +34,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("decide: %w", err)
 	}
+	e.share(ctx, plans, now, failed)
 	e.carryOut(ctx, plans)
 	e.checkpoint(ctx)
 	e.publish()

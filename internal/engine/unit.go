@@ -50,6 +50,7 @@ type unit struct {
 	rival string
 
 	observation models.Observation
+	rise        rise
 	observed    bool
 	observedAt  time.Time
 	observeErr  error

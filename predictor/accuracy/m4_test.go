@@ -51,7 +51,7 @@ func wide(t *testing.T, path string) map[string][]float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	zip, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)

@@ -78,18 +78,14 @@ func (a *almanac) onClock(y []float64) (moved bool) {
 // holidays finds the ratios of holidays and reports whether there are any.
 func (a *almanac) holidays(y []float64) bool {
 	a.ratio = make([]float64, a.n+a.opt.Horizon)
-	ahead := 0
-	any := false
+	var special []int
 	for i := range a.ratio {
 		a.ratio[i] = 1
 		if a.opt.Calendar.IsHoliday(a.at(i)) {
-			any = true
-			if i >= a.n {
-				ahead++
-			}
+			special = append(special, i)
 		}
 	}
-	if !any {
+	if len(special) == 0 {
 		return false
 	}
 	week := int(7 * day / a.opt.Step)
@@ -97,13 +93,27 @@ func (a *almanac) holidays(y []float64) bool {
 		a.notes = append(a.notes, fmt.Sprintf("%d weeks of history are needed before holidays are told apart", minHolidayWeeks))
 		return false
 	}
+	if !a.compare(y, special, week) {
+		for i := range a.ratio {
+			a.ratio[i] = 1
+		}
+		a.notes = append(a.notes, "the holidays of the history were like ordinary days; they are forecast as such")
+		return false
+	}
+	first, _ := slices.BinarySearch(special, a.n)
+	if ahead := len(special) - first; ahead > 0 {
+		a.notes = append(a.notes, fmt.Sprintf("%d steps of the horizon are on holidays and forecast like the days they are like", ahead))
+	}
+	return true
+}
+
+// compare sets the ratios of the holidays and reports whether those of the history are nearer to the day that they are like than
+// to the weekday that they fall on.
+func (a *almanac) compare(y []float64, special []int, week int) bool {
 	usual, typical := a.week(y, week)
 	plain, adjusted := 0.0, 0.0
-	for i := range a.ratio {
+	for _, i := range special {
 		t := a.at(i)
-		if !a.opt.Calendar.IsHoliday(t) {
-			continue
-		}
 		as, on := usual[a.place(t, a.opt.Calendar.DayType(t), week)], usual[a.place(t, t.In(a.opt.Calendar.Location()).Weekday(), week)]
 		r := (as + holidayFloor*typical) / (on + holidayFloor*typical)
 		if !(r > 0) {
@@ -115,17 +125,7 @@ func (a *almanac) holidays(y []float64) bool {
 			adjusted += math.Abs(y[i] - a.ratio[i]*on)
 		}
 	}
-	if adjusted > plain {
-		for i := range a.ratio {
-			a.ratio[i] = 1
-		}
-		a.notes = append(a.notes, "the holidays of the history were like ordinary days; they are forecast as such")
-		return false
-	}
-	if ahead > 0 {
-		a.notes = append(a.notes, fmt.Sprintf("%d steps of the horizon are on holidays and forecast like the days they are like", ahead))
-	}
-	return true
+	return adjusted <= plain
 }
 
 // place returns the position in the week of the time of day of t on a weekday.

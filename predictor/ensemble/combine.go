@@ -35,17 +35,18 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 	w := newWeigher(r, ends)
 	weights := w.weights(len(y))
 	high := ceiling(y)
+	low = max(low, -high)
 	res := &Result{
 		Mean:        make([]float64, opt.Horizon),
 		Explanation: Explanation{Periods: opt.Periods, Windows: len(r.origins), Buckets: ends},
 	}
-	mix(res.Mean, weights, ends, r.roots(), func(m, h int) float64 { return max(low, min(r.now[m][h], high)) })
+	mix(res.Mean, weights, ends, r.roots(), func(m, h int) float64 { return max(low, -high, min(r.now[m][h], high)) })
 	past := r
 	if opt.whole() {
 		past = w.summary(res.Mean)
 	}
-	out := distributions(y, past, ends, res.Mean, low, opt.tuned())
-	out.bound(res.Mean, max(low, -high), high)
+	out := distributions(y, past, ends, res.Mean, low)
+	out.bound(res.Mean, low, high)
 	if !opt.whole() && !out.guessed {
 		// Where windows are many, the median of the mixed distributions misses by less than the mix of the points.
 		weights = out.medians(res.Mean)

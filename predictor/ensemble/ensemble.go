@@ -39,7 +39,8 @@ type Options struct {
 	Start    time.Time
 	Calendar season.Calendar
 
-	tune *tuning
+	// sparse says that most values are zero.
+	sparse bool
 }
 
 // Result is the forecast of one series.
@@ -145,9 +146,15 @@ func forecast(y []float64, opt Options) (*Result, error) {
 	}
 	if opt.Periods == nil {
 		opt.Periods = detect(y, opt.Step)
+		if d := dayOf(opt.Step); len(opt.Periods) == 0 && d > opt.Horizon {
+			// A day costs little where it does not rule the plan of the windows, and an event at the same time of each day is
+			// too short for a season to be found.
+			opt.Periods = []int{d}
+		}
 	}
 	opt.Periods = slices.Sorted(slices.Values(opt.Periods))
 	opt.Periods = slices.DeleteFunc(slices.Compact(opt.Periods), func(p int) bool { return 2*p > len(y) })
+	opt.sparse = sparse(y)
 	members, err := newMembers(&opt)
 	if err != nil {
 		return nil, err
@@ -188,6 +195,17 @@ const (
 	// assumedDay is how many steps a day has at most for it to be assumed where no season is found.
 	assumedDay = 48
 )
+
+// dayOf is how many steps a day has, 0 if it is no whole number of at least two or more than a period may have.
+func dayOf(step time.Duration) int {
+	if step <= 0 || 24*time.Hour%step != 0 {
+		return 0
+	}
+	if d := int(24 * time.Hour / step); d > 1 && d <= predictor.MaxPeriod {
+		return d
+	}
+	return 0
+}
 
 // detect finds the seasons of a series. Where a day is found it adds the week, even if the week is too weak to be found by
 // itself; where nothing is found and the step is half an hour or more it assumes a day and a week. The members that use a season

@@ -56,6 +56,40 @@ func TestM4Hourly(t *testing.T) { //nolint:paralleltest // it measures processor
 	}
 }
 
+// TestM4Members shows what each default member is worth inside the training parts: its score alone and the score of the others
+// without it.
+func TestM4Members(t *testing.T) { //nolint:paralleltest // it measures processor time
+	if os.Getenv("M4_MEMBERS") == "" {
+		t.Skip("set M4_MEMBERS=1 to score each member; it takes minutes")
+	}
+	train, _ := m4Data(t)
+	periods := []int{m4Day, 7 * m4Day}
+	inside := func(models ...string) (owa float64, cpu time.Duration) {
+		for _, back := range []int{2, 4, 6, 8} {
+			r := m4Score(t, train, nil, back, periods, models...)
+			owa += r.owa / 4
+			cpu += r.cpu / 4
+		}
+		return owa, cpu
+	}
+	res, err := ensemble.Forecast(train[0], ensemble.Options{Horizon: m4Horizon, Levels: []float64{0.5}, Periods: periods})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, m := range res.Members {
+		names = append(names, m.Name)
+	}
+	slices.Sort(names)
+	all, cpu := inside(names...)
+	t.Logf("| all %d | | %.4f | %v |", len(names), all, cpu)
+	for i, name := range names {
+		alone, cpu := inside(name)
+		without, _ := inside(slices.Delete(slices.Clone(names), i, i+1)...)
+		t.Logf("| `%s` | %.3f | %+.4f | %v |", name, alone, without-all, cpu)
+	}
+}
+
 // m4Result is a score: cpu and sql are per series.
 type m4Result struct {
 	owa, sql float64
@@ -105,7 +139,7 @@ func m4File(t *testing.T, path string) map[string][]float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	zip, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)
@@ -129,8 +163,8 @@ func m4File(t *testing.T, path string) map[string][]float64 {
 	return out
 }
 
-// m4Score forecasts every series from back days before its end, or the test parts.
-func m4Score(t *testing.T, train, test [][]float64, back int, periods []int) m4Result {
+// m4Score forecasts every series from back days before its end, or the test parts; without models it takes the default ones.
+func m4Score(t *testing.T, train, test [][]float64, back int, periods []int, models ...string) m4Result {
 	t.Helper()
 	var r m4Result
 	var smape, mase, smape2, mase2 float64
@@ -145,7 +179,7 @@ func m4Score(t *testing.T, train, test [][]float64, back int, periods []int) m4R
 		}
 		start := cpuTime(t)
 		res, err := ensemble.Forecast(y, ensemble.Options{
-			Horizon: m4Horizon, Levels: accuracy.Deciles(), Step: time.Hour, Periods: slices.Clone(periods),
+			Horizon: m4Horizon, Levels: accuracy.Deciles(), Step: time.Hour, Periods: slices.Clone(periods), Models: models,
 		})
 		r.cpu += (cpuTime(t) - start) / time.Duration(len(train))
 		if err != nil {

@@ -3,7 +3,6 @@
 package ensemble_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"pilotlight/predictor/accuracy"
 	"pilotlight/predictor/ensemble"
 )
 
@@ -25,15 +25,16 @@ const opsHistory = 20160
 
 // opsScore sums up the forecasts of one series at one horizon.
 type opsScore struct {
-	s            opsSeries
-	h            int
-	loss, base   float64 // quantile loss of ours and of seasonal naive with the quantiles of its past errors
-	mae, baseMAE float64
-	meanMAE      float64
-	covered      [16]float64
-	steps        float64
-	cpu          time.Duration
-	calls        int
+	s             opsSeries
+	h             int
+	loss, base    float64 // quantile loss of ours and of seasonal naive with the quantiles of its past errors
+	mae, baseMAE  float64
+	meanMAE       float64
+	covered, tied [16]float64
+	normal        float64 // the loss of seasonal naive with normal quantiles, as leaderboards have it
+	steps         float64
+	cpu           time.Duration
+	calls         int
 }
 
 func envInt(name string, def int) int {
@@ -81,9 +82,9 @@ func snaive(y []float64, m, h int) (path, residuals []float64, mae float64) {
 				return y[i]
 			}
 		}
-		for j := len(y) - 1; j >= 0; j-- {
-			if !math.IsNaN(y[j]) {
-				return y[j]
+		for _, v := range slices.Backward(y) {
+			if !math.IsNaN(v) {
+				return v
 			}
 		}
 		return 0
@@ -121,12 +122,9 @@ func pinball(y, f, q float64) float64 {
 	return 2 * (y - f) * q
 }
 
-func runOps(t *testing.T, s opsSeries, h, origins int, ts []ensemble.Tuning) []opsScore {
+func runOps(t *testing.T, s opsSeries, h, origins int) opsScore {
 	t.Helper()
-	scs := make([]opsScore, max(1, len(ts)))
-	for i := range scs {
-		scs[i] = opsScore{s: s, h: h}
-	}
+	sc := opsScore{s: s, h: h}
 	n := len(s.y)
 	from := max(min(3*s.season, n/2), n*55/100)
 	shift := envInt("OPS_SHIFT", 0)
@@ -138,7 +136,11 @@ func runOps(t *testing.T, s opsSeries, h, origins int, ts []ensemble.Tuning) []o
 		if os.Getenv("OPS_DAY") == "" && 7*s.season*2 < len(hist) {
 			opt.Periods = append(opt.Periods, 7*s.season)
 		}
-		if os.Getenv("OPS_UNKNOWN") != "" {
+		switch os.Getenv("OPS_UNKNOWN") {
+		case "":
+		case "periods":
+			opt.Periods = nil
+		default:
 			opt.Periods, opt.Step = nil, 0
 		}
 		if m := os.Getenv("OPS_MODELS"); m != "" {
@@ -148,18 +150,12 @@ func runOps(t *testing.T, s opsSeries, h, origins int, ts []ensemble.Tuning) []o
 			opt.Periods = nil
 		}
 		start := time.Now()
-		var results []*ensemble.Result
-		var err error
-		if ts != nil {
-			results, err = ensemble.Variants(hist, opt, ts)
-		} else {
-			var res *ensemble.Result
-			res, err = ensemble.Forecast(hist, opt)
-			results = append(results, res)
-		}
+		res, err := ensemble.Forecast(hist, opt)
 		if err != nil {
-			panic(err)
+			panic(err) // the test's own goroutine must not be left waiting
 		}
+		sc.cpu += time.Since(start)
+		sc.calls++
 		base, residuals, scale := snaive(hist, s.season, h)
 		if scale == 0 {
 			scale = 1
@@ -168,18 +164,14 @@ func runOps(t *testing.T, s opsSeries, h, origins int, ts []ensemble.Tuning) []o
 		if !slices.ContainsFunc(hist, func(v float64) bool { return v < 0 }) {
 			low = 0
 		}
-		for i, res := range results {
-			sc := &scs[i]
-			sc.cpu += time.Since(start)
-			sc.calls++
-			sc.add(res, future, base, residuals, scale, low)
-		}
+		normal := accuracy.SeasonalNaiveQuantiles(hist, s.season, opsLevels, base).Values
+		sc.add(res, future, base, residuals, normal, scale, low)
 	}
-	return scs
+	return sc
 }
 
 // add scores one forecast.
-func (sc *opsScore) add(res *ensemble.Result, future, base, residuals []float64, scale, low float64) {
+func (sc *opsScore) add(res *ensemble.Result, future, base, residuals []float64, normal [][]float64, scale, low float64) {
 	cnt := 0.0
 	var m, bm, mm float64
 	for k, v := range future {
@@ -194,10 +186,14 @@ func (sc *opsScore) add(res *ensemble.Result, future, base, residuals []float64,
 			f := res.Quantiles[l][k]
 			if l < 9 {
 				sc.loss += pinball(v, f, q)
+				sc.normal += pinball(v, normal[l][k], q)
 				sc.base += pinball(v, max(low, base[k]+order(residuals, q)), q)
 			}
-			if v <= f {
+			switch {
+			case v < f:
 				sc.covered[l]++
+			case v == f:
+				sc.tied[l]++
 			}
 		}
 	}
@@ -229,29 +225,18 @@ func (g *geo) add(v float64) {
 func (g *geo) mean() float64 { return math.Exp(g.sum / g.n) }
 
 // TestOperationalSeries prints how the ensemble does on operational series.
-func TestOperationalSeries(t *testing.T) {
+func TestOperationalSeries(t *testing.T) { //nolint:paralleltest // it measures processor time
 	all := loadOps(t)
 	origins := envInt("OPS_ORIGINS", 4)
 	type job struct{ i, h int }
 	hs := []int{5, 15, 60}
-	var ts []ensemble.Tuning
-	if spec := os.Getenv("OPS_TUNE"); spec != "" {
-		if err := json.Unmarshal([]byte(spec), &ts); err != nil {
-			t.Fatal(err)
-		}
-	}
-	scores := make([][]opsScore, max(1, len(ts)))
-	for v := range scores {
-		scores[v] = make([]opsScore, len(all)*len(hs))
-	}
+	scores := make([]opsScore, len(all)*len(hs))
 	var wg sync.WaitGroup
 	jobs := make(chan job)
 	for range 2 {
 		wg.Go(func() {
 			for j := range jobs {
-				for v, sc := range runOps(t, all[j.i], hs[j.h], origins, ts) {
-					scores[v][j.i*len(hs)+j.h] = sc
-				}
+				scores[j.i*len(hs)+j.h] = runOps(t, all[j.i], hs[j.h], origins)
 			}
 		})
 	}
@@ -267,26 +252,20 @@ func TestOperationalSeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := 0
-	for _, s := range scores[0] {
+	for _, s := range scores {
 		calls += s.calls
 	}
 	fmt.Printf("CPU %.1f ms a forecast, scoring included\n", float64(use.Utime.Nano()+use.Stime.Nano())/1e6/float64(calls))
-	for v := range scores {
-		if ts != nil {
-			text, _ := json.Marshal(ts[v])
-			fmt.Printf("== %s\n", text)
-		}
-		printOps(scores[v], hs)
-	}
+	printOps(scores, hs)
 }
 
 func printOps(scores []opsScore, hs []int) {
 	type row struct {
-		wql, mase, mean geo
-		cov             [16]float64
-		steps           float64
-		cpu             time.Duration
-		calls           int
+		wql, mase, mean, normal geo
+		cov, tied               [16]float64
+		steps                   float64
+		cpu                     time.Duration
+		calls                   int
 	}
 	rows := map[string]*row{}
 	var names []string
@@ -312,8 +291,10 @@ func printOps(scores []opsScore, hs []int) {
 				r.wql.add(w)
 				r.mase.add(m)
 				r.mean.add(mm)
+				r.normal.add(ratio(sc.loss, sc.normal))
 				for l := range r.cov {
 					r.cov[l] += sc.covered[l]
+					r.tied[l] += sc.tied[l]
 				}
 				r.steps += sc.steps
 				r.cpu += sc.cpu
@@ -332,12 +313,13 @@ func printOps(scores []opsScore, hs []int) {
 		}
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return strings.Compare(a, b) })
-	fmt.Printf("%-16s %6s %6s %6s | coverage at .5 .8 .9 .95 .99 | ms\n", "set", "WQL", "MASE", "mean")
+	fmt.Printf("%-16s %6s %6s %6s %6s | coverage at .5 .8 .9 .95 .99 | ms\n", "set", "WQL", "MASE", "mean", "normal")
 	for _, n := range names {
 		r := rows[n]
-		fmt.Printf("%-16s %6.3f %6.3f %6.3f |", n, r.wql.mean(), r.mase.mean(), r.mean.mean())
+		fmt.Printf("%-16s %6.3f %6.3f %6.3f %6.3f |", n, r.wql.mean(), r.mase.mean(), r.mean.mean(), r.normal.mean())
 		for _, l := range []int{4, 7, 8, 9, 10} {
-			fmt.Printf(" %.3f", r.cov[l]/r.steps)
+			// A quantile is right if its level lies between the shares below and not above it, which differ by ties.
+			fmt.Printf(" %.3f", max(r.cov[l], min(opsLevels[l]*r.steps, r.cov[l]+r.tied[l]))/r.steps)
 		}
 		fmt.Printf(" | %.1f\n", float64(r.cpu.Milliseconds())/float64(max(r.calls, 1)))
 	}

@@ -106,7 +106,7 @@ func (s opsSource) load(t *testing.T, dir string) []opsSeries {
 func (s opsSource) series(t *testing.T, rows [][]string, key string) []float64 {
 	t.Helper()
 	var sum, n []float64
-	first, second := int64(math.MinInt64), int64(0)
+	first := int64(math.MinInt64)
 	for i, row := range rows {
 		if key != "" && row[s.key] != key {
 			continue
@@ -119,7 +119,7 @@ func (s opsSource) series(t *testing.T, rows [][]string, key string) []float64 {
 		if first == math.MinInt64 {
 			first = at - at%int64(s.step/time.Second)
 		}
-		second = (at - first) / int64(s.step/time.Second)
+		second := (at - first) / int64(s.step/time.Second)
 		if second < 0 {
 			continue
 		}
@@ -171,7 +171,7 @@ func (s opsSource) time(t *testing.T, row []string, i int) int64 {
 
 func readCSV(t *testing.T, path string) [][]string {
 	t.Helper()
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // a path of the table
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ func origins(n int, opt *Options) []int {
 		}
 	} else {
 		at = recentPlan(n, opt)
+		first = recentFirst(n, opt)
 	}
 	first = max(1, min(first, n-opt.Horizon))
 	at = slices.DeleteFunc(at, func(o int) bool { return o < first || o+opt.Horizon > n })
@@ -49,6 +50,18 @@ func wholePlan(n int, opt *Options) (at []int) {
 		at = append(at, n-opt.Horizon-k*stride)
 	}
 	return at
+}
+
+// recentFirst is the first window of the recent plan: after two short periods, because a week must not cost two weeks of minutes all
+// their windows, and even earlier, but after one, if else the recent windows were not all there.
+func recentFirst(n int, opt *Options) int {
+	first := minHistory * opt.Horizon
+	if len(opt.Periods) > 0 {
+		p := opt.Periods[0]
+		all := n - opt.Horizon - (recentOrigins-1)*recentStride
+		first = max(first, min(2*p, max(all, p+opt.Horizon)))
+	}
+	return first
 }
 
 // recentPlan places windows shortly after one another, and at the same place in the past periods.

@@ -50,19 +50,6 @@ type spreadOut struct {
 	guessed bool
 }
 
-// tuning holds the settings that a test may vary.
-type tuning struct {
-	Tail  float64
-	Round int
-}
-
-func (o *Options) tuned() *tuning {
-	if o.tune != nil {
-		return o.tune
-	}
-	return &tuning{Tail: tailReach}
-}
-
 // bound keeps all quantiles within [low, high]; what is no number becomes the point forecast.
 func (s *spreadOut) bound(mean []float64, low, high float64) {
 	for h := range s.dists {
@@ -111,7 +98,7 @@ func whole(y []float64) bool {
 
 // distributions makes a distribution for each step ahead: per bucket of horizons those that did best on the past windows, averaged
 // quantile by quantile. Where nothing could be scored it guesses from the values, around mean.
-func distributions(y []float64, r *record, ends []int, mean []float64, low float64, t *tuning) spreadOut {
+func distributions(y []float64, r *record, ends []int, mean []float64, low float64) spreadOut {
 	q := &quantiler{r: r, low: low, fold: make([]int, len(r.origins))}
 	for o := range q.fold {
 		q.fold[o] = o * folds / len(r.origins)
@@ -129,7 +116,7 @@ func distributions(y []float64, r *record, ends []int, mean []float64, low float
 	}
 	judge(cands, len(r.origins))
 	var guess *guesser
-	tails := tailFactor(len(r.origins), t)
+	tails := tailFactor(len(r.origins))
 	from = 0
 	for b, end := range ends {
 		best := pick(cands[b])

@@ -220,3 +220,26 @@ func FuzzForecast(f *testing.F) {
 		check(t, y, opt, res)
 	})
 }
+
+// TestDailyEvent says that what happens for two minutes a day is expected where the step is known, though it is no season to be found.
+func TestDailyEvent(t *testing.T) {
+	t.Parallel()
+	const at = 700
+	y := change(noise(14*floorDay), func(i int, v float64) float64 {
+		if i%floorDay == at || i%floorDay == at+1 {
+			return 5000
+		}
+		return v
+	})
+	y = y[:13*floorDay+at-2]
+	res, err := ensemble.Forecast(y, ensemble.Options{Horizon: 5, Levels: []float64{0.1, 0.5, 0.9}, Step: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(res.Periods, floorDay) {
+		t.Fatalf("periods %v without the day", res.Periods)
+	}
+	if res.Quantiles[2][2] < 1000 {
+		t.Errorf("the daily event is not foreseen: %v", res.Quantiles[2])
+	}
+}

@@ -4,7 +4,7 @@ package ensemble
 // from one another, chosen one by one by how much each improved the combination (docs/forecasting.md).
 func seasonalModels() []string {
 	return []string{
-		"double_season_firm", "double_season_slow", "double_season_steady", "double_season_quick", "double_season_lively",
+		"double_season_firm", "double_season_slow", "double_season_steady", "double_season_quick",
 		"lag_ridge", "lag_ridge_change", "lag_ridge_long_change", "nearest_windows", "nearest_window", "kernel_windows",
 		"kernel_long_windows", "long_median", "long_median_4", "shifted_period", "shifted_periods", "persistence",
 	}

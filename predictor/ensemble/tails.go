@@ -13,8 +13,8 @@ const lastDecile = firstDecile + deciles - 1
 
 // tailFactor returns by what the tails beyond the outer deciles grow. The residuals of windows that overlap, or of one day, are alike:
 // so many windows show less of the extremes than so many independent ones would.
-func tailFactor(windows int, t *tuning) float64 {
-	return 1 + t.Tail/math.Sqrt(float64(max(windows, 1)))
+func tailFactor(windows int) float64 {
+	return 1 + tailReach/math.Sqrt(float64(max(windows, 1)))
 }
 
 // widen stretches the tails beyond the outer deciles.
