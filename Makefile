@@ -27,8 +27,8 @@ test: ## Run the tests
 	go test ./...
 
 .PHONY: test-race
-test-race: ## Run the tests with the race detector, in random order
-	go test -race -shuffle=on ./...
+test-race: ## Run the tests with the race detector, in random order (fewer random cases)
+	go test -race -short -shuffle=on ./...
 
 .PHONY: test-prometheus
 test-prometheus: build ## Run the daemon and its collector against a real Prometheus (Debian package prometheus)
