@@ -47,8 +47,9 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 	}
 	out := distributions(y, past, ends, res.Mean, low)
 	out.bound(res.Mean, low, high)
-	if !opt.whole() && !out.guessed {
-		// Where windows are many, the median of the mixed distributions misses by less than the mix of the points.
+	if !opt.whole() && !out.guessed && len(r.names) > 1 {
+		// Where windows are many, the median of the mixed distributions misses by less than the mix of the points. A model that was
+		// chosen alone says what it says.
 		weights = out.medians(res.Mean)
 	}
 	res.Quantiles = out.quantiles(opt.Levels, whole(y))

@@ -146,7 +146,11 @@ func forecast(y []float64, opt Options) (*Result, error) {
 	}
 	if opt.Periods == nil {
 		opt.Periods = detect(y, opt.Step)
-		if d := dayOf(opt.Step); len(opt.Periods) == 0 && d > opt.Horizon {
+		d := dayOf(opt.Step)
+		if opt.Step == 0 {
+			d = likelyDay(y)
+		}
+		if len(opt.Periods) == 0 && d > opt.Horizon {
 			// A day costs little where it does not rule the plan of the windows, and an event at the same time of each day is
 			// too short for a season to be found.
 			opt.Periods = []int{d}
@@ -231,5 +235,30 @@ func isDay(period int, step time.Duration) bool {
 	if step > 0 {
 		return time.Duration(period)*step == 24*time.Hour
 	}
-	return slices.Contains([]int{24, 48, 96, 144, 288, 1440}, period)
+	return slices.Contains(usualDays(), period)
+}
+
+// usualDays are how many steps a day has with usual steps: an hour, 30, 15, 10, 5 minutes and one.
+func usualDays() []int { return []int{24, 48, 96, 144, 288, 1440} }
+
+// likelyDay returns the usual day after which the series repeats itself best, by the mean absolute difference; 0 if it has not three of
+// the shortest.
+func likelyDay(y []float64) int {
+	best, least := 0, math.Inf(1)
+	for _, d := range usualDays() {
+		if 3*d > len(y) {
+			break
+		}
+		sum, n := 0.0, 0
+		for i := d; i < len(y); i++ {
+			if e := math.Abs(y[i] - y[i-d]); !math.IsNaN(e) {
+				sum += e
+				n++
+			}
+		}
+		if n > 0 && sum/float64(n) < least {
+			best, least = d, sum/float64(n)
+		}
+	}
+	return best
 }
