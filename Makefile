@@ -58,6 +58,14 @@ bench-backtest: ## Backtest 1,000 functions; TRACE=folder names the trace that t
 bench-fleet: ## Measure forecasts for fleets of 10k, 100k and 1M targets (FLEET=10000 for a small one; 1M needs 12 GB)
 	go test -run '^$$' -bench Fleet -benchtime 2x -timeout 60m ./predictor -fleet $(or $(FLEET),10000$(comma)100000$(comma)1000000)
 
+.PHONY: compare
+compare: build ## Score forecasts beside those of R and statsmodels: INPUT=F.csv HORIZON=48 ORIGINS=1 PERIODS=24,168 (Debian: r-cran-forecast, python3-statsmodels)
+	mkdir -p .cache
+	Rscript scripts/compare/reference.R $(INPUT) .cache/r.csv $(HORIZON) $(ORIGINS) $(PERIODS) $(RMODELS)
+	/usr/bin/python3 scripts/compare/reference.py $(INPUT) .cache/python.csv $(HORIZON) $(ORIGINS) $(PERIODS)
+	(cat .cache/r.csv; tail -n +2 .cache/python.csv) > .cache/compare.csv
+	bin/pilotlight accuracy --input $(INPUT) --horizon $(HORIZON) --origins $(ORIGINS) --period $(PERIODS) --compare .cache/compare.csv
+
 $(TOOLS)/.stamp: tools/go.mod tools/go.sum
 	mkdir -p $(TOOLS)
 	cd tools && go build -o $(TOOLS)/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint golang.org/x/tools/cmd/deadcode
