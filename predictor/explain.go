@@ -1,13 +1,17 @@
 package predictor
 
-import "pilotlight/models"
+import (
+	"slices"
+
+	"pilotlight/models"
+)
 
 // Explanation says what a predictor knows about its series and how it comes to its forecast. Errors are mean absolute errors in
 // the unit of the series.
 type Explanation struct {
 	// Steps is how many values were given, Observed how many of them were not missing.
 	Steps, Observed int
-	// Asleep says that there was nothing but zeros, and only the fields above and NoForecast are set.
+	// Asleep says that there was nothing but zeros for long; then only Steps, Observed, Skill and the reasons are set.
 	Asleep bool
 	// NoForecast says why there is no forecast, Unfit why the one there is must not be acted on; nil is neither.
 	NoForecast, Unfit *models.Reason
@@ -48,11 +52,17 @@ func (p *Predictor) Explain() Explanation {
 	}
 	a := p.awake
 	if a == nil {
+		e.Skill = models.Skill{Windows: p.observed}
+		e.Unfit = verdict(e.Skill)
 		return e
 	}
 	r := s.enter()
 	defer s.leave(r)
 	p.weigh(r)
+	if e.NoForecast == nil && !slices.Contains(r.ready, true) {
+		because := models.Because(models.ReasonShortHistory, models.Num("steps", float64(p.steps)), models.Num("members_ready", 0))
+		e.NoForecast = &because
+	}
 	for k, lead := range s.leads {
 		e.Leads = append(e.Leads, lead)
 		for m := range s.specs {

@@ -1,6 +1,7 @@
 package predictor_test
 
 import (
+	"errors"
 	"math"
 	"testing"
 	"time"
@@ -20,8 +21,16 @@ func TestExplain(t *testing.T) {
 	for range 200 {
 		p.Update(0)
 	}
-	if e := p.Explain(); !e.Asleep || e.NoForecast != nil || e.Steps != 200 || e.Observed != 200 {
+	idle, err := p.Forecast("f", models.SignalInvocations, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := p.Explain()
+	if !e.Asleep || e.NoForecast != nil || e.Steps != 200 || e.Observed != 200 || e.Skill != idle.Skill() {
 		t.Errorf("of zeros: %+v", e)
+	}
+	if e.Unfit == nil || idle.Unfit() == nil || e.Unfit.Code != idle.Unfit().Code {
+		t.Errorf("the explanation says %v and the forecast %v", e.Unfit, idle.Unfit())
 	}
 	for i := range 4000 {
 		v := 0.0
@@ -30,7 +39,7 @@ func TestExplain(t *testing.T) {
 		}
 		p.Update(v)
 	}
-	e := p.Explain()
+	e = p.Explain()
 	f, err := p.Forecast("f", models.SignalInvocations, time.Time{})
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +70,21 @@ func TestExplain(t *testing.T) {
 		if math.Abs(sum-1) > 1e-9 {
 			t.Errorf("lead %d: the weights add up to %v", e.Leads[k], sum)
 		}
+	}
+}
+
+// TestExplainNobodyReady: where no member has a forecast there is none, and the explanation says so as Forecast does.
+func TestExplainNobodyReady(t *testing.T) {
+	t.Parallel()
+	cfg := predictor.DefaultConfig()
+	cfg.Models = []string{"holt_winters_multiplicative"} // it cannot take zeros
+	p := newPredictor(t, cfg, time.Minute)
+	for i := range 300 {
+		p.Update(float64(i % 2))
+	}
+	_, err := p.Forecast("f", models.SignalInvocations, time.Time{})
+	if e := p.Explain(); !errors.Is(err, models.ErrInsufficientHistory) || e.NoForecast == nil {
+		t.Errorf("the forecast is refused by %v, the explanation says %+v", err, e)
 	}
 }
 

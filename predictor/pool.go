@@ -18,7 +18,7 @@ type Predictor struct {
 	shared   *Shared
 	steps    int // values given, missing ones included
 	observed int // values given that were not missing
-	zeros    int // while asleep: the zeros seen; awake: the zeros in a row
+	zeros    int // zeros since the last other value; missing ones neither count nor end them
 	awake    *awake
 }
 
@@ -101,12 +101,12 @@ func (p *Predictor) Update(y float64) {
 		p.zeros++
 	}
 	if p.awake == nil {
-		if y == 0 || p.zeros == 0 && math.IsNaN(y) {
+		if !(y > 0) { // a missing value is no load: one failed query must not wake all that is idle
 			return
 		}
 		p.rouse()
 	}
-	if y != 0 {
+	if y > 0 {
 		p.zeros = 0
 	}
 	p.take(y)

@@ -253,6 +253,36 @@ func TestSleep(t *testing.T) {
 	}
 }
 
+// TestSleepThroughGaps: a missing value neither wakes a series of zeros nor keeps one awake whose load has ended.
+func TestSleepThroughGaps(t *testing.T) {
+	t.Parallel()
+	p := newPredictor(t, hourly(), time.Hour)
+	zerosWithGaps := func() {
+		for i := range 5000 {
+			if i%300 == 299 {
+				p.Update(math.NaN())
+			} else {
+				p.Update(0)
+			}
+		}
+	}
+	zerosWithGaps()
+	if e := p.Explain(); !e.Asleep || e.Steps != 5000 || e.Observed != 5000-16 {
+		t.Errorf("a gap in zeros woke the series: %+v", e)
+	}
+	p.Update(5)
+	if p.Explain().Asleep {
+		t.Error("load did not wake the series")
+	}
+	zerosWithGaps()
+	if e := p.Explain(); !e.Asleep {
+		t.Error("gaps in the zeros kept the series awake")
+	}
+	if f, err := p.Forecast("f", models.SignalInvocations, time.Time{}); err != nil || f.Quantile(0.99, 11) != 0 {
+		t.Errorf("forecast of zeros: %v, error %v", f, err)
+	}
+}
+
 // TestAdaptsToStep: a day after a step change the forecast is at the new level.
 func TestAdaptsToStep(t *testing.T) {
 	t.Parallel()

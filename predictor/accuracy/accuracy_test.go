@@ -287,6 +287,12 @@ func TestSummary(t *testing.T) {
 	if good := accuracy.Summarise(models, rows, 0, 1)[2]; good.Series != 1 || good.Incomplete != 1 {
 		t.Errorf("the reference is missing: %+v", good)
 	}
+	var unknown accuracy.Tally
+	unknown.Add([]float64{nan, nan}, forecast(1, 2), 2)
+	rows[1].Tallies = []accuracy.Tally{unknown, unknown, unknown, unknown}
+	if r := accuracy.Summarise(models, rows, 0, 1)[2].RelativeWQL; r.Series != 0 || r.Undefined != 1 {
+		t.Errorf("where no value is known nothing is as good as the reference: %+v", r)
+	}
 	if none := accuracy.Summarise(models, nil, 0, 1)[0]; !math.IsNaN(float64(none.OWA)) || none.Series != 0 {
 		t.Errorf("no series: %+v", none)
 	}

@@ -69,7 +69,7 @@ func summarise(name string, rows []Row, m, reference, naive2 int) Summary {
 		}
 		relS.add(rows[i].Series, float64(own.SMAPE), float64(refs.SMAPE))
 		relM.add(rows[i].Series, float64(own.MASE), float64(refs.MASE))
-		relQ.add(rows[i].Series, t.loss, ref.loss)
+		relQ.add(rows[i].Series, t.quantileLoss(), ref.quantileLoss())
 		whole.loss += t.loss
 		whole.size += t.size
 		whole.addCoverage(t.coverage)

@@ -19,8 +19,10 @@ type Tally struct {
 	CPU time.Duration
 
 	smape, mase, sql sum
-	size, loss       float64
-	coverage         []Coverage
+	// values is how many were there to compare with.
+	values     int
+	size, loss float64
+	coverage   []Coverage
 }
 
 // sum is a mean in the making, of what is defined.
@@ -48,6 +50,7 @@ func (t *Tally) Add(actual []float64, f Forecast, scale float64) {
 	t.Windows++
 	for _, y := range actual {
 		if known(y) {
+			t.values++
 			t.size += math.Abs(y)
 		}
 	}
@@ -90,6 +93,14 @@ type Score struct {
 // Score returns the means over the windows. WQL is over all windows together, as its definition says.
 func (t *Tally) Score() Score {
 	return Score{Value(t.smape.mean()), Value(t.mase.mean()), Value(t.wql()), Value(t.sql.mean())}
+}
+
+// quantileLoss is the loss over all deciles and values, NaN if there was no value.
+func (t *Tally) quantileLoss() float64 {
+	if t.values == 0 {
+		return math.NaN()
+	}
+	return t.loss
 }
 
 func (t *Tally) wql() float64 { return quotient(2*t.loss/float64(len(Deciles())), t.size) }

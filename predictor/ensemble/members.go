@@ -71,6 +71,10 @@ func newMembers(opt *Options) ([]member, error) {
 		}
 		all = append(all, made...)
 	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("the models %v need a season, and none was given or found that fits into the history twice; name one as a period, or add persistence: %w",
+			names, models.ErrInsufficientHistory)
+	}
 	return all, nil
 }
 

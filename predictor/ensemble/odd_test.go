@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -230,8 +231,8 @@ func TestChosenModels(t *testing.T) {
 		})
 	}
 	_, err := ensemble.Forecast(y, ensemble.Options{Horizon: 48, Levels: []float64{0.5}, Periods: []int{}, Models: []string{"double_season"}})
-	if !errors.Is(err, models.ErrInsufficientHistory) {
-		t.Errorf("a seasonal model without a season: %v, not ErrInsufficientHistory", err)
+	if !errors.Is(err, models.ErrInsufficientHistory) || !strings.Contains(err.Error(), "[double_season] need a season") {
+		t.Errorf("a seasonal model without a season: %v, not ErrInsufficientHistory with its name", err)
 	}
 	if _, err = ensemble.Forecast(y, ensemble.Options{Horizon: 48, Levels: []float64{0.5}, Models: []string{"crystal_ball"}}); !errors.Is(err, models.ErrInvalid) {
 		t.Errorf("an unknown model: %v, not ErrInvalid", err)

@@ -93,6 +93,21 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestJudgeUnknownBucket checks that steps of which no value is known leave the choice at the other steps alone.
+func TestJudgeUnknownBucket(t *testing.T) {
+	t.Parallel()
+	nan := math.NaN()
+	known := []candidate{{member: 0, kind: native, losses: []float64{1, 1}}, {member: 1, losses: []float64{2, 2}}}
+	unknown := []candidate{{member: 0, kind: native, losses: []float64{nan, nan}}}
+	judge([][]candidate{known, unknown}, 2)
+	if best := pick(known); len(best) != 2 || best[0].member != 0 {
+		t.Errorf("picked %+v", best)
+	}
+	if best := pick(unknown); len(best) != 0 {
+		t.Errorf("picked %+v of steps that nobody knows", best)
+	}
+}
+
 // TestRecentPlan checks that no window reaches beyond the end, and that the places of past periods are among them.
 func TestRecentPlan(t *testing.T) {
 	t.Parallel()

@@ -168,6 +168,9 @@ func judge(cands [][]candidate, windows int) {
 			bucket[i].loss = bucket[i].mean(weights)
 			best = min(best, bucket[i].loss)
 		}
+		if math.IsInf(best, 1) {
+			continue // no value of these steps is known, which says nothing of the other buckets
+		}
 		for i := range bucket {
 			bucket[i].loss = (bucket[i].loss + tiny) / (best + tiny)
 			total[way{bucket[i].member, bucket[i].kind}] += bucket[i].loss / float64(len(cands))
