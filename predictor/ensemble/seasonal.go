@@ -11,4 +11,4 @@ func seasonalModels() []string {
 }
 
 // whole reports whether the horizon is about a period or more: back-test windows then lie whole periods apart.
-func (o *Options) whole() bool { return len(o.Periods) > 0 && o.Periods[0] <= o.Horizon }
+func (o *Options) whole() bool { return len(o.Periods) > 0 && o.Periods[0] <= o.Horizon && !o.sparse }
