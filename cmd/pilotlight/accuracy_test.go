@@ -71,8 +71,12 @@ func TestAccuracy(t *testing.T) {
 	if s.Models[0].RelativeMASE.Mean == nil || math.Abs(*s.Models[0].RelativeMASE.Mean-1) > 1e-12 || math.Abs(*s.Models[1].OWA-1) > 1e-12 {
 		t.Error("the references are not 1 against themselves")
 	}
-	if s.Models[1].WQL != nil || s.Models[3].WQL == nil || *s.Models[2].MASE != *s.Models[4].MASE {
-		t.Error("Naive2 has no quantiles, the ensemble has, and persistence is the last value")
+	// The median of the errors of persistence moves it a little from the last value.
+	if last, alone := *s.Models[2].MASE, *s.Models[4].MASE; math.Abs(alone-last) > 0.02*last {
+		t.Errorf("persistence alone has a MASE of %v, the last value %v", alone, last)
+	}
+	if s.Models[1].WQL != nil || s.Models[3].WQL == nil {
+		t.Error("Naive2 has no quantiles, the ensemble has")
 	}
 	if c := s.Models[3].Coverage; len(c) != 11 || c[8].Level != 0.9 || c[8].N != 120 || c[8].AtOrBelow < c[0].AtOrBelow {
 		t.Errorf("coverage %+v", c)

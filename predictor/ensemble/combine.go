@@ -52,6 +52,9 @@ func combine(y []float64, r *record, opt *Options, low float64) *Result {
 		// chosen alone says what it says.
 		weights = out.medians(res.Mean)
 	}
+	if low == 0 {
+		zeroTraces(res.Mean, y)
+	}
 	res.Quantiles = out.quantiles(opt.Levels, whole(y))
 	for m, name := range r.names {
 		rep := MemberReport{Name: name, MAE: r.meanError(m)}
@@ -98,6 +101,24 @@ func ceiling(y []float64) float64 {
 		top = max(top, math.Abs(orZero(v)))
 	}
 	return ceilingFactor * top
+}
+
+// zeroTraces makes 0 of what is nearer to 0 than to the least load there ever was: where most members say 0 and the others do not, the
+// mix is no millionth of a call, but none.
+func zeroTraces(mean, y []float64) {
+	least := math.Inf(1)
+	zeros := false
+	for _, v := range y {
+		zeros = zeros || v == 0
+		if v > 0 {
+			least = min(least, v)
+		}
+	}
+	for h, f := range mean {
+		if zeros && f < least/2 {
+			mean[h] = 0
+		}
+	}
 }
 
 func orZero(v float64) float64 {

@@ -108,6 +108,46 @@ func TestJudgeUnknownBucket(t *testing.T) {
 	}
 }
 
+// TestZeroTraces checks that less than half of the least load is none, but only where there are zeros.
+func TestZeroTraces(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		y, mean, want []float64
+	}{
+		{[]float64{0, 8, 3, math.NaN(), 0}, []float64{6e-21, 1.4, 1.6, 9}, []float64{0, 0, 1.6, 9}},
+		{[]float64{0, 0.02, 5}, []float64{0.009, 0.011}, []float64{0, 0.011}},
+		{[]float64{8, 3, 5}, []float64{1.4}, []float64{1.4}},
+		{[]float64{0, 0}, []float64{0}, []float64{0}},
+	} {
+		got := slices.Clone(c.mean)
+		zeroTraces(got, c.y)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("after %v the mean %v became %v, not %v", c.y, c.mean, got, c.want)
+		}
+	}
+}
+
+// TestNoTraces checks on bursts between zeros, forecast a day ahead, that no hour has a trace of a call.
+func TestNoTraces(t *testing.T) {
+	t.Parallel()
+	rng := seeded(41)
+	y := make([]float64, 14*24)
+	for i := range y {
+		if i%24 > 17 && rng.IntN(2) == 0 && i < 12*24 {
+			y[i] = float64(1 + rng.IntN(500))
+		}
+	}
+	res, err := Forecast(y, Options{Horizon: 24, Levels: []float64{0.5}, Periods: []int{24, 168}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for h, f := range res.Mean {
+		if f > 0 && f < 0.5 {
+			t.Errorf("step %d: %v of a call", h+1, f)
+		}
+	}
+}
+
 // TestRecentPlan checks that no window reaches beyond the end, and that the places of past periods are among them.
 func TestRecentPlan(t *testing.T) {
 	t.Parallel()
