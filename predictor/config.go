@@ -67,7 +67,7 @@ func (c Config) Validate() error {
 	}
 	for i, name := range c.Models {
 		if _, ok := findModel(name); !ok {
-			bad("models[%d]: %q is not one of %v", i, name, modelNames())
+			bad("models[%d]: %q is not one of %v%s", i, name, modelNames(), batchHint(name))
 		}
 		if slices.Contains(c.Models[:i], name) {
 			bad("models[%d]: %q is there twice; remove one", i, name)
@@ -113,9 +113,17 @@ func (c Config) validateLevels(bad func(string, ...any)) {
 	}
 }
 
-// findModel returns the model of that name.
+// batchHint says of a model for whole histories that it is one.
+func batchHint(name string) string {
+	if slices.ContainsFunc(Models(), func(m Model) bool { return m.Name == name }) {
+		return "; it looks at whole histories, for which pilotlight forecast is"
+	}
+	return ""
+}
+
+// findModel returns the online model of that name.
 func findModel(name string) (Model, bool) {
-	for _, m := range Models() {
+	for _, m := range OnlineModels() {
 		if m.Name == name {
 			return m, true
 		}
@@ -125,7 +133,7 @@ func findModel(name string) (Model, bool) {
 
 func modelNames() []string {
 	var names []string
-	for _, m := range Models() {
+	for _, m := range OnlineModels() {
 		names = append(names, m.Name)
 	}
 	return names

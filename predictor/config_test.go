@@ -27,6 +27,7 @@ func TestConfigValidate(t *testing.T) {
 		"many periods":   {func(c *predictor.Config) { c.Periods = []models.Duration{1, 2, 3, 4, 5} }, []string{"periods: has 5"}},
 		"no levels":      {func(c *predictor.Config) { c.Levels = nil }, []string{"levels: has 0"}},
 		"level order":    {func(c *predictor.Config) { c.Levels = []float64{0.5, 0.4} }, []string{"levels[1]", "increasing"}},
+		"batch model":    {func(c *predictor.Config) { c.Models = []string{"lag_ridge"} }, []string{"models[0]", "pilotlight forecast"}},
 		"level percent":  {func(c *predictor.Config) { c.Levels = []float64{90} }, []string{"levels[0]", "0.9 means"}},
 		"horizon":        {func(c *predictor.Config) { c.Horizon = -1 }, []string{"horizon:"}},
 		"scale":          {func(c *predictor.Config) { c.Scale = "log" }, []string{"scale:", "log1p"}},

@@ -42,6 +42,12 @@ type Fitter interface {
 
 // Models lists all models. To add one, write its file and add its line here: the conformance suite then runs on it.
 func Models() []Model {
+	return slices.Concat(OnlineModels(), operationalModels(), seasonalModels())
+}
+
+// OnlineModels lists those whose state and work at each step are small enough for a fleet: a Predictor takes only these. The others
+// are for an ensemble, which looks at the whole history of one series now and then.
+func OnlineModels() []Model {
 	all := []Model{
 		{"holt_winters", "level and season with autocorrelated errors; good on regular load", true, 0, newPoolHoltWinters},
 		{"holt_winters_smooth", "the same with a season in coarse bins; good on noisy counts with a daily course", true, 2 * poolSmoothBins, newPoolSmooth},
@@ -55,18 +61,18 @@ func Models() []Model {
 		{"mean_slow", "mean of the last hundred steps", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.02) }},
 		{"median_15", "median of the last 15 steps; good on sparse load", false, 0, func(Setting) (Forecaster, error) { return NewMedian(15) }},
 		{"median_60", "median of the last 60 steps; good on sparse load", false, 0, func(Setting) (Forecaster, error) { return NewMedian(60) }},
-	}
-	return slices.Concat(all, operationalModels(), sparseModels(), seasonalModels())
-}
-
-// operationalModels are those for series by the minute with more noise than season.
-func operationalModels() []Model {
-	return []Model{
 		{"mean_70", "mean of the last steps, the latest counting 0.7", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.7) }},
 		{"mean_30", "mean of the last steps, the latest counting 0.3", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.3) }},
 		{"mean_03", "mean of the last steps, the latest counting 0.03", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.03) }},
 		{"mean_01", "mean of the last steps, the latest counting 0.01", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.01) }},
 		{"median_5", "median of the last 5 steps", false, 0, func(Setting) (Forecaster, error) { return NewMedian(5) }},
+	}
+	return append(all, sparseModels()...)
+}
+
+// operationalModels are those for series by the minute with more noise than season.
+func operationalModels() []Model {
+	return []Model{
 		{"window_15", "quantiles of the last 15 steps", false, 0, func(Setting) (Forecaster, error) { return NewWindowQuantiles(15) }},
 		{"window_60", "quantiles of the last 60 steps", false, 0, func(Setting) (Forecaster, error) { return NewWindowQuantiles(60) }},
 		{"window_240", "quantiles of the last 240 steps", false, 0, func(Setting) (Forecaster, error) { return NewWindowQuantiles(240) }},

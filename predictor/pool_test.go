@@ -17,7 +17,7 @@ import (
 func hourly() predictor.Config {
 	c := predictor.DefaultConfig()
 	c.Models = nil
-	for _, m := range predictor.Models() {
+	for _, m := range predictor.OnlineModels() {
 		c.Models = append(c.Models, m.Name)
 	}
 	c.Periods = []models.Duration{models.Duration(24 * time.Hour)}
