@@ -18,7 +18,6 @@ import (
 	"pilotlight/internal/sim"
 	"pilotlight/models"
 	"pilotlight/policy"
-	"pilotlight/predictor"
 )
 
 // load reads the history.
@@ -41,7 +40,7 @@ func (s *backtestSpec) configuration(stdio IO) (*config.Config, error) {
 
 // loadTrace reads a trace folder; decisions are made as in a replay of it.
 func (s *backtestSpec) loadTrace(stdio IO) (*past, error) {
-	pred, pol, err := kernels(stdio, s.config, s.whatIf)
+	rules, err := readRules(stdio, s.config, s.whatIf)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +48,7 @@ func (s *backtestSpec) loadTrace(stdio IO) (*past, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.ofTrace(t, pred, pol)
+	return s.ofTrace(t, rules)
 }
 
 // cut leaves the part of a trace between from and to.
@@ -202,6 +201,10 @@ func (s *backtestSpec) loadCollectors(ctx context.Context, cfg *config.Config) (
 		return nil, err
 	}
 	p.settings, p.predictor, p.policy, p.hash = set, cfg.Predictor(), cfg.Policies()[0], cfg.Hash()
+	p.shared, p.coupled, p.actuators = cfg.Shared(), coupled(cfg.Shared(), cfg.Policies()...), []string{""}
+	for _, part := range cfg.Actuators() {
+		p.actuators = append(p.actuators, part.Name)
+	}
 	p.warnings = append(warnings, p.warnings...)
 	return p, nil
 }
@@ -392,7 +395,7 @@ func because(warnings []string) string {
 	return " (" + warnings[0] + ")"
 }
 
-// configured makes resolvers that assign targets as configuration says, to the recorder.
+// configured makes resolvers that assign targets as configuration says, by their names in the recorder.
 func (s *backtestSpec) configured(cfg *config.Config, refs map[models.TargetID]string) func(*float64) (engine.Resolver, error) {
 	return func(price *float64) (engine.Resolver, error) {
 		inner, err := newResolver(cfg, priced(price))
@@ -412,7 +415,7 @@ func priced(price *float64) func(*policy.Config) {
 	}
 }
 
-// backtestResolver assigns targets as another does, but to the recorder.
+// backtestResolver assigns targets as another does, by their names in the recorder.
 type backtestResolver struct {
 	inner   engine.Resolver
 	refs    map[models.TargetID]string
@@ -427,7 +430,7 @@ func (r backtestResolver) Resolve(_ string, found *collectors.TargetData) (engin
 	if err != nil || !ok {
 		return a, ok, err
 	}
-	a.Target.Actuator, a.Target.Ref, a.Target.Concurrency = recorderName, r.refs[found.ID], 1
+	a.Target.Ref, a.Target.Concurrency = r.refs[found.ID], 1
 	if r.lead != nil {
 		a.Target.Lead = *r.lead
 	}
@@ -477,7 +480,7 @@ func (h *recordedHistory) rows(i int) []trace.Row {
 }
 
 // ofTrace makes the past of a trace, with the wiring of a replay.
-func (s *backtestSpec) ofTrace(t *trace.Trace, pred predictor.Config, pol policy.Config) (*past, error) {
+func (s *backtestSpec) ofTrace(t *trace.Trace, r *rules) (*past, error) {
 	t, err := s.cut(t)
 	if err != nil {
 		return nil, err
@@ -487,16 +490,17 @@ func (s *backtestSpec) ofTrace(t *trace.Trace, pred predictor.Config, pol policy
 		lead = *s.lead
 	}
 	p := &past{
-		name: t.Name, trace: t, settings: replaySettings(1), predictor: pred, policy: pol, lead: lead,
+		name: t.Name, trace: t, settings: replaySettings(1), predictor: r.predictor, policy: r.policy, lead: lead,
+		shared: r.shared, coupled: coupled(r.shared, r.policy), actuators: []string{r.actuator},
 		leads: slices.Repeat([]time.Duration{lead}, len(t.Functions)),
 		collector: func(_ []int, part *trace.Trace) collectors.Collector {
 			return trace.NewFromTrace("trace", part, unknownColdStart)
 		},
 		resolver: func(price *float64) (engine.Resolver, error) {
-			c := pol
+			c := r.policy
 			priced(price)(&c)
 			rule, err := policy.New(c)
-			return traceResolver{policy: rule, lead: lead, actuator: recorderName, maxWarm: replayMaxWarm}, err
+			return traceResolver{policy: rule, lead: lead, actuator: r.actuator, maxWarm: replayMaxWarm}, err
 		},
 	}
 	for i := range t.Functions {

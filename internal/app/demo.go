@@ -371,11 +371,11 @@ func (d *demonstration) startBacktest(r *api.BacktestRequest) (backtestWork, err
 	if err != nil {
 		return nil, err
 	}
-	pred, pol, err := kernels(d.stdio, "", spec.whatIf)
+	rules, err := readRules(d.stdio, "", spec.whatIf)
 	if err != nil {
 		return nil, err
 	}
-	past, err := spec.ofTrace(d.trace, pred, pol)
+	past, err := spec.ofTrace(d.trace, rules)
 	if err != nil {
 		return nil, err
 	}
