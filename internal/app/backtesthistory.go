@@ -180,19 +180,43 @@ func (c *recordedCollector) Collect(ctx context.Context, req collectors.Request)
 
 // loadCollectors reads the history of all configured collectors.
 func (s *backtestSpec) loadCollectors(ctx context.Context, cfg *config.Config) (*past, error) {
+	h, warnings, err := s.gather(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return s.pastOf(cfg, h, warnings)
+}
+
+// gather asks the configured collectors.
+func (s *backtestSpec) gather(ctx context.Context, cfg *config.Config) (*recordedHistory, []string, error) {
 	set := settings(cfg, models.ModeAuto)
 	if set.Step != time.Minute || set.Interval != time.Minute {
-		return nil, fmt.Errorf("%w: a backtest runs in steps of a minute, and the configuration has engine.step %s and engine.interval %s; "+
+		return nil, nil, fmt.Errorf("%w: a backtest runs in steps of a minute, and the configuration has engine.step %s and engine.interval %s; "+
 			"add --what-if engine.step=1m --what-if engine.interval=1m", ErrUsage, set.Step, set.Interval)
 	}
 	h, err := s.span(set.IngestionDelay)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	warnings, err := s.collect(ctx, cfg, h)
-	if err != nil {
-		return nil, err
+	return h, warnings, err
+}
+
+// head is the first part of a history.
+func (h *recordedHistory) head(minutes int) *recordedHistory {
+	out := *h
+	out.minutes, out.loads, out.durations = minutes, slices.Clone(h.loads), slices.Clone(h.durations)
+	for _, of := range [][][]float32{out.loads, out.durations} {
+		for i := range of {
+			of[i] = of[i][:min(minutes, len(of[i]))]
+		}
 	}
+	return &out
+}
+
+// pastOf makes the past of a history, with the targets and policies of a configuration.
+func (s *backtestSpec) pastOf(cfg *config.Config, h *recordedHistory, warnings []string) (*past, error) {
+	set := settings(cfg, models.ModeAuto)
 	// The engine runs on recorded time: it looks at the platform at every step, was not restarted and keeps nothing.
 	set.ObserveEvery, set.RestartHold, set.CheckpointEvery, set.Recent, set.OutOfBandBackoff = 0, 0, 0, 0, 0
 	set.Lookback = time.Minute
@@ -205,7 +229,7 @@ func (s *backtestSpec) loadCollectors(ctx context.Context, cfg *config.Config) (
 	for _, part := range cfg.Actuators() {
 		p.actuators = append(p.actuators, part.Name)
 	}
-	p.warnings = append(warnings, p.warnings...)
+	p.warnings = append(slices.Clone(warnings), p.warnings...)
 	return p, nil
 }
 
