@@ -33,6 +33,12 @@ type Fleet interface {
 	Series(ctx context.Context, id models.TargetID, sig models.Signal, from, to time.Time) (models.Series, error)
 }
 
+// Explanations says how forecasts come about. It is safe for concurrent use.
+type Explanations interface {
+	// Explain returns what the predictor of a target knows about its series, or ErrNotFound.
+	Explain(id models.TargetID) (models.Explanation, error)
+}
+
 // Recommendations answers and settles recommendations by their id. The latest of each target comes from Fleet.
 type Recommendations interface {
 	// Recommendation returns the recommendation of that id, or ErrNotFound.
@@ -78,6 +84,7 @@ type Admin interface {
 // Deps is what New builds the handler from.
 type Deps struct {
 	Fleet           Fleet
+	Explanations    Explanations
 	Recommendations Recommendations
 	Audit           Audit
 	Control         Control
@@ -107,6 +114,7 @@ func (d *Deps) validate() error {
 		}
 	}
 	need(d.Fleet != nil, "fleet is missing")
+	need(d.Explanations != nil, "explanations are missing")
 	need(d.Recommendations != nil, "recommendations are missing")
 	need(d.Audit != nil, "audit is missing")
 	need(d.Control != nil, "control is missing")

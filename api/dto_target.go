@@ -118,21 +118,22 @@ type Forecast struct {
 	Skill  Skill         `json:"skill"`
 	Levels []float64     `json:"levels" nullable:"false" doc:"Quantile levels, increasing, inside (0, 1)."`
 	Rows   []ForecastRow `json:"rows" nullable:"false" doc:"The steps in order."`
+	// Explanation is of the time of the request.
+	Explanation *Explanation `json:"explanation" doc:"How the predictor comes to its forecasts, as of now; the forecast is that of the last step."`
 }
 
-func toForecast(f *models.Forecast) Forecast {
+func toSkill(s *models.Skill) Skill {
+	return Skill{
+		Windows: s.Windows, MAE: Number(s.MAE), SeasonalNaiveMAE: Number(s.SeasonalNaiveMAE), PersistenceMAE: Number(s.PersistenceMAE),
+	}
+}
+
+func toForecast(f *models.Forecast, e *models.Explanation) Forecast {
 	skill := f.Skill()
 	out := Forecast{
 		Target: string(f.Target()), Signal: f.Signal().String(), Start: f.Start(), StepS: f.Step().Seconds(), Model: f.Model(),
 		Fit: f.Unfit() == nil, Levels: append([]float64{}, f.Levels()...), Rows: make([]ForecastRow, f.Horizon()),
-		Skill: Skill{
-			Windows: skill.Windows, MAE: Number(skill.MAE), SeasonalNaiveMAE: Number(skill.SeasonalNaiveMAE),
-			PersistenceMAE: Number(skill.PersistenceMAE),
-		},
-	}
-	if reason := f.Unfit(); reason != nil {
-		r := toReason(*reason)
-		out.Unfit = &r
+		Skill: toSkill(&skill), Unfit: toReasonOrNone(f.Unfit()), Explanation: toExplanation(e),
 	}
 	for h := range out.Rows {
 		row := ForecastRow{

@@ -34,20 +34,21 @@ var (
 
 // world is a fake of everything behind the API. Err, if set, is what every call that can fail returns.
 type world struct {
-	mu        sync.Mutex
-	targets   []models.TargetStatus
-	events    []models.Event
-	forecasts map[models.TargetID]models.Forecast
-	series    models.Series
-	pause     models.PauseState
-	ready     []string
-	reloadErr error
-	err       error
-	panics    bool
-	hash      string
-	calls     []string
-	backtests []api.Backtest
-	filters   []models.EventFilter
+	mu          sync.Mutex
+	targets     []models.TargetStatus
+	events      []models.Event
+	forecasts   map[models.TargetID]models.Forecast
+	explanation models.Explanation
+	series      models.Series
+	pause       models.PauseState
+	ready       []string
+	reloadErr   error
+	err         error
+	panics      bool
+	hash        string
+	calls       []string
+	backtests   []api.Backtest
+	filters     []models.EventFilter
 	// more wakes watchers; it is closed and replaced with each event.
 	more chan struct{}
 }
@@ -143,6 +144,15 @@ func (w *world) Forecast(id models.TargetID) (models.Forecast, error) {
 		return models.Forecast{}, fmt.Errorf("target %q has 30 of 120 samples: %w", id, models.ErrInsufficientHistory)
 	}
 	return f, nil
+}
+
+func (w *world) Explain(id models.TargetID) (models.Explanation, error) {
+	if _, err := w.Target(id); err != nil {
+		return models.Explanation{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.explanation, nil
 }
 
 func (w *world) Series(_ context.Context, id models.TargetID, sig models.Signal, from, to time.Time) (models.Series, error) {
@@ -353,7 +363,7 @@ func (w *world) Backtests() []api.Backtest {
 func (w *world) deps() api.Deps {
 	reg := prometheus.NewRegistry()
 	return api.Deps{
-		Fleet: w, Recommendations: w, Audit: w, Control: w, Admin: w, Backtests: w, Gatherer: reg, Registerer: reg,
+		Fleet: w, Explanations: w, Recommendations: w, Audit: w, Control: w, Admin: w, Backtests: w, Gatherer: reg, Registerer: reg,
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }, Version: "1.2.3-test",
 		Tokens: []api.Token{
 			{Name: "grafana", Role: api.RoleViewer, Secret: viewerSecret},

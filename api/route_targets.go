@@ -76,9 +76,10 @@ func (s *server) registerTargets() {
 	}, s.getTarget)
 	register(s, huma.Operation{
 		OperationID: "get-forecast", Method: http.MethodGet, Path: prefix + "/targets/{id}/forecast", Tags: tags,
-		Summary:     "Show the latest forecast of a target",
-		Description: "If there is none, the problem says why: insufficient-history, no-data or stale-data.",
-		Errors:      []int{http.StatusNotFound},
+		Summary: "Show the latest forecast of a target",
+		Description: "Its explanation says what each model counts for and why. If there is no forecast, the problem says why: " +
+			"insufficient-history, no-data or stale-data.",
+		Errors: []int{http.StatusNotFound},
 	}, s.getForecast)
 	register(s, huma.Operation{
 		OperationID: "get-series", Method: http.MethodGet, Path: prefix + "/targets/{id}/series", Tags: tags,
@@ -123,7 +124,11 @@ func (s *server) getForecast(_ context.Context, in *TargetPath) (*forecastOutput
 	if err != nil {
 		return nil, err
 	}
-	return &forecastOutput{Body: toForecast(&forecast)}, nil
+	explanation, err := s.deps.Explanations.Explain(id)
+	if err != nil {
+		return nil, err
+	}
+	return &forecastOutput{Body: toForecast(&forecast, &explanation)}, nil
 }
 
 func (s *server) getSeries(ctx context.Context, in *seriesInput) (*seriesOutput, error) {

@@ -147,6 +147,11 @@ func TestForecast(t *testing.T) {
 	world := newWorld("a", "b", "c")
 	reason := models.Because(models.ReasonNoSkill, models.Num("mae", 2))
 	world.forecasts["a"], world.forecasts["b"] = forecast(t, "a", nil), forecast(t, "b", &reason)
+	world.explanation = models.Explanation{
+		Steps: 200, Observed: 190, Unfit: &reason, Leads: []int{1, 5}, Skill: models.Skill{Windows: 180, MAE: 1, SeasonalNaiveMAE: 2, PersistenceMAE: 3},
+		Members: []models.MemberExplanation{{Name: "holt_winters", Ready: true, Scored: 180, Errors: []float64{1, math.NaN()}, Weights: []float64{1, 1}}},
+		Periods: []int{60}, SeasonalNaive: []float64{2}, Spread: 0.5, UsualSpread: math.NaN(), Shifts: 1,
+	}
 	h := mustNew(t, world.deps())
 	want := map[string]any{
 		"target": "a", "signal": "invocations", "start": "2026-01-06T12:00:00Z", "step_s": 60.0, "model": "holt-winters", "fit": true,
@@ -156,6 +161,15 @@ func TestForecast(t *testing.T) {
 			map[string]any{"at": "2026-01-06T12:00:00Z", "mean": 2.0, "quantiles": []any{1.0, 4.0}},
 			map[string]any{"at": "2026-01-06T12:01:00Z", "mean": 3.0, "quantiles": []any{2.0, 5.0}},
 		},
+		"explanation": map[string]any{
+			"steps": 200.0, "observed": 190.0, "asleep": false, "leads": []any{1.0, 5.0}, "spread": 0.5, "usual_spread": nil, "shifts": 1.0,
+			"unfit":   map[string]any{"code": "no_skill", "text": reason.String(), "numbers": map[string]any{"mae": 2.0}},
+			"skill":   map[string]any{"windows": 180.0, "mae": 1.0, "seasonal_naive_mae": 2.0, "persistence_mae": 3.0},
+			"seasons": []any{map[string]any{"steps": 60.0, "mae": 2.0}},
+			"members": []any{map[string]any{
+				"name": "holt_winters", "ready": true, "scored": 180.0, "errors": []any{1.0, nil}, "weights": []any{1.0, 1.0},
+			}},
+		},
 	}
 	if diff := cmp.Diff(want, get[map[string]any](t, h, "/api/v1/targets/a/forecast")); diff != "" {
 		t.Error(diff)
@@ -163,6 +177,10 @@ func TestForecast(t *testing.T) {
 	unfit := get[api.Forecast](t, h, "/api/v1/targets/b/forecast")
 	if unfit.Fit || unfit.Unfit == nil || unfit.Unfit.Code != "no_skill" {
 		t.Errorf("unfit forecast %+v", unfit)
+	}
+	world.explanation = models.Explanation{Steps: 3, Observed: 3, Asleep: true}
+	if e := get[api.Forecast](t, h, "/api/v1/targets/a/forecast").Explanation; !e.Asleep || e.Skill != nil || e.Members == nil {
+		t.Errorf("asleep: %+v", e)
 	}
 	w := do(t, h, request(http.MethodGet, "/api/v1/targets/c/forecast", ""))
 	p := decode[problem](t, w)

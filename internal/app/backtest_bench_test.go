@@ -40,7 +40,7 @@ func BenchmarkBacktest(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		p, err := spec.ofTrace(many, predictor.DefaultConfig(), policy.DefaultConfig())
+		p, err := spec.ofTrace(many, &rules{predictor: predictor.DefaultConfig(), policy: policy.DefaultConfig(), actuator: recorderName})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -18,7 +18,6 @@ import (
 	"pilotlight/internal/sim"
 	"pilotlight/models"
 	"pilotlight/policy"
-	"pilotlight/predictor"
 )
 
 // load reads the history.
@@ -41,7 +40,7 @@ func (s *backtestSpec) configuration(stdio IO) (*config.Config, error) {
 
 // loadTrace reads a trace folder; decisions are made as in a replay of it.
 func (s *backtestSpec) loadTrace(stdio IO) (*past, error) {
-	pred, pol, err := kernels(stdio, s.config, s.whatIf)
+	rules, err := readRules(stdio, s.config, s.whatIf)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +48,7 @@ func (s *backtestSpec) loadTrace(stdio IO) (*past, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.ofTrace(t, pred, pol)
+	return s.ofTrace(t, rules)
 }
 
 // cut leaves the part of a trace between from and to.
@@ -181,19 +180,43 @@ func (c *recordedCollector) Collect(ctx context.Context, req collectors.Request)
 
 // loadCollectors reads the history of all configured collectors.
 func (s *backtestSpec) loadCollectors(ctx context.Context, cfg *config.Config) (*past, error) {
+	h, warnings, err := s.gather(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return s.pastOf(cfg, h, warnings)
+}
+
+// gather asks the configured collectors.
+func (s *backtestSpec) gather(ctx context.Context, cfg *config.Config) (*recordedHistory, []string, error) {
 	set := settings(cfg, models.ModeAuto)
 	if set.Step != time.Minute || set.Interval != time.Minute {
-		return nil, fmt.Errorf("%w: a backtest runs in steps of a minute, and the configuration has engine.step %s and engine.interval %s; "+
+		return nil, nil, fmt.Errorf("%w: a backtest runs in steps of a minute, and the configuration has engine.step %s and engine.interval %s; "+
 			"add --what-if engine.step=1m --what-if engine.interval=1m", ErrUsage, set.Step, set.Interval)
 	}
 	h, err := s.span(set.IngestionDelay)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	warnings, err := s.collect(ctx, cfg, h)
-	if err != nil {
-		return nil, err
+	return h, warnings, err
+}
+
+// head is the first part of a history.
+func (h *recordedHistory) head(minutes int) *recordedHistory {
+	out := *h
+	out.minutes, out.loads, out.durations = minutes, slices.Clone(h.loads), slices.Clone(h.durations)
+	for _, of := range [][][]float32{out.loads, out.durations} {
+		for i := range of {
+			of[i] = of[i][:min(minutes, len(of[i]))]
+		}
 	}
+	return &out
+}
+
+// pastOf makes the past of a history, with the targets and policies of a configuration.
+func (s *backtestSpec) pastOf(cfg *config.Config, h *recordedHistory, warnings []string) (*past, error) {
+	set := settings(cfg, models.ModeAuto)
 	// The engine runs on recorded time: it looks at the platform at every step, was not restarted and keeps nothing.
 	set.ObserveEvery, set.RestartHold, set.CheckpointEvery, set.Recent, set.OutOfBandBackoff = 0, 0, 0, 0, 0
 	set.Lookback = time.Minute
@@ -202,7 +225,11 @@ func (s *backtestSpec) loadCollectors(ctx context.Context, cfg *config.Config) (
 		return nil, err
 	}
 	p.settings, p.predictor, p.policy, p.hash = set, cfg.Predictor(), cfg.Policies()[0], cfg.Hash()
-	p.warnings = append(warnings, p.warnings...)
+	p.shared, p.coupled, p.actuators = cfg.Shared(), coupled(cfg.Shared(), cfg.Policies()...), []string{""}
+	for _, part := range cfg.Actuators() {
+		p.actuators = append(p.actuators, part.Name)
+	}
+	p.warnings = append(slices.Clone(warnings), p.warnings...)
 	return p, nil
 }
 
@@ -392,7 +419,7 @@ func because(warnings []string) string {
 	return " (" + warnings[0] + ")"
 }
 
-// configured makes resolvers that assign targets as configuration says, to the recorder.
+// configured makes resolvers that assign targets as configuration says, by their names in the recorder.
 func (s *backtestSpec) configured(cfg *config.Config, refs map[models.TargetID]string) func(*float64) (engine.Resolver, error) {
 	return func(price *float64) (engine.Resolver, error) {
 		inner, err := newResolver(cfg, priced(price))
@@ -412,7 +439,7 @@ func priced(price *float64) func(*policy.Config) {
 	}
 }
 
-// backtestResolver assigns targets as another does, but to the recorder.
+// backtestResolver assigns targets as another does, by their names in the recorder.
 type backtestResolver struct {
 	inner   engine.Resolver
 	refs    map[models.TargetID]string
@@ -427,7 +454,7 @@ func (r backtestResolver) Resolve(_ string, found *collectors.TargetData) (engin
 	if err != nil || !ok {
 		return a, ok, err
 	}
-	a.Target.Actuator, a.Target.Ref, a.Target.Concurrency = recorderName, r.refs[found.ID], 1
+	a.Target.Ref, a.Target.Concurrency = r.refs[found.ID], 1
 	if r.lead != nil {
 		a.Target.Lead = *r.lead
 	}
@@ -477,7 +504,7 @@ func (h *recordedHistory) rows(i int) []trace.Row {
 }
 
 // ofTrace makes the past of a trace, with the wiring of a replay.
-func (s *backtestSpec) ofTrace(t *trace.Trace, pred predictor.Config, pol policy.Config) (*past, error) {
+func (s *backtestSpec) ofTrace(t *trace.Trace, r *rules) (*past, error) {
 	t, err := s.cut(t)
 	if err != nil {
 		return nil, err
@@ -487,16 +514,17 @@ func (s *backtestSpec) ofTrace(t *trace.Trace, pred predictor.Config, pol policy
 		lead = *s.lead
 	}
 	p := &past{
-		name: t.Name, trace: t, settings: replaySettings(1), predictor: pred, policy: pol, lead: lead,
+		name: t.Name, trace: t, settings: replaySettings(1), predictor: r.predictor, policy: r.policy, lead: lead,
+		shared: r.shared, coupled: coupled(r.shared, r.policy), actuators: []string{r.actuator},
 		leads: slices.Repeat([]time.Duration{lead}, len(t.Functions)),
 		collector: func(_ []int, part *trace.Trace) collectors.Collector {
 			return trace.NewFromTrace("trace", part, unknownColdStart)
 		},
 		resolver: func(price *float64) (engine.Resolver, error) {
-			c := pol
+			c := r.policy
 			priced(price)(&c)
 			rule, err := policy.New(c)
-			return traceResolver{policy: rule, lead: lead, actuator: recorderName, maxWarm: replayMaxWarm}, err
+			return traceResolver{policy: rule, lead: lead, actuator: r.actuator, maxWarm: replayMaxWarm}, err
 		},
 	}
 	for i := range t.Functions {

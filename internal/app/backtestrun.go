@@ -35,6 +35,11 @@ type past struct {
 	settings  engine.Settings
 	predictor predictor.Config
 	policy    policy.Config
+	// shared are the limits that targets share; coupled says that the decision on one target depends on others. actuators are the
+	// names of the actuators that targets are assigned to.
+	shared    policy.Shared
+	coupled   bool
+	actuators []string
 	lead      time.Duration // of all targets, negative if they differ
 	leads     []time.Duration
 	hash      string
@@ -121,7 +126,11 @@ func (b *backtest) prepare() {
 	for i := range b.curve {
 		b.curve[i] = make([][]sim.Decision, len(t.Functions))
 	}
-	b.total = t.Minutes*(len(t.Functions)+len(b.sampled)*len(b.curve)) + t.Minutes*len(t.Functions)/raceShare
+	decided := len(b.sampled)
+	if b.past.coupled {
+		decided = len(t.Functions)
+	}
+	b.total = t.Minutes*(len(t.Functions)+decided*len(b.curve)) + t.Minutes*len(t.Functions)/raceShare
 }
 
 // raceShare is how much faster a race is than an engine, for the progress bar.
@@ -178,16 +187,21 @@ func (b *backtest) decide(ctx context.Context) error {
 	for i := range all {
 		all[i] = i
 	}
-	for part := range slices.Chunk(all, chunk) {
+	// Targets that share something need one engine, and those of the curve need the others.
+	size, sampled, parallel := chunk, b.sampled, b.workers
+	if b.past.coupled {
+		size, sampled, parallel = len(all), all, 1
+	}
+	for part := range slices.Chunk(all, size) {
 		jobs = append(jobs, engineJob{functions: part, into: b.decisions, main: true})
 	}
 	for k := range b.curve {
-		for part := range slices.Chunk(b.sampled, chunk) {
+		for part := range slices.Chunk(sampled, size) {
 			jobs = append(jobs, engineJob{functions: part, price: &b.curvePrices[k], into: b.curve[k]})
 		}
 	}
 	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(b.workers)
+	group.SetLimit(parallel)
 	for i := range jobs {
 		group.Go(func() error {
 			if err := context.Cause(gctx); err != nil {
@@ -214,8 +228,12 @@ func (b *backtest) decideSome(ctx context.Context, j *engineJob) error {
 	rec := sim.NewRecorder(part, b.setting, nil)
 	settings := b.past.settings
 	settings.Workers = 1
+	if b.past.coupled {
+		settings.Workers = b.workers
+	}
 	eng, err := recordedEngine(&recording{
-		start: part.Start, settings: settings, predictor: b.past.predictor, journal: diary, actuator: rec, resolver: resolver,
+		start: part.Start, settings: settings, predictor: b.past.predictor, journal: diary, resolver: resolver,
+		shared: b.past.shared, actuator: rec, names: b.past.actuators,
 		source: engine.Source{Name: b.past.name, Collector: b.past.collector(j.functions, part)},
 	})
 	if err != nil {

@@ -274,7 +274,7 @@ func (d *demonstration) startEngine(ctx context.Context, dir, url string) error 
 	d.backtests = newBacktests(now, d.startBacktest)
 	//nolint:contextcheck // a handler takes its context from each request
 	d.handler, err = api.New(api.Deps{
-		Fleet: d.engine, Recommendations: d.engine, Audit: j, Control: d.engine, Admin: demoAdmin{d.engine}, Backtests: d.backtests,
+		Fleet: d.engine, Explanations: d.engine, Recommendations: d.engine, Audit: j, Control: d.engine, Admin: demoAdmin{d.engine}, Backtests: d.backtests,
 		Gatherer: reg, Registerer: prometheus.WrapRegistererWith(nil, reg), Logger: quiet(),
 		Open: true, Now: d.now, Version: version.Version,
 	})
@@ -371,11 +371,11 @@ func (d *demonstration) startBacktest(r *api.BacktestRequest) (backtestWork, err
 	if err != nil {
 		return nil, err
 	}
-	pred, pol, err := kernels(d.stdio, "", spec.whatIf)
+	rules, err := readRules(d.stdio, "", spec.whatIf)
 	if err != nil {
 		return nil, err
 	}
-	past, err := spec.ofTrace(d.trace, pred, pol)
+	past, err := spec.ofTrace(d.trace, rules)
 	if err != nil {
 		return nil, err
 	}

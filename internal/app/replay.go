@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"pilotlight/actuators"
@@ -41,13 +42,13 @@ func Replay(ctx context.Context, stdio IO, o ReplayOptions) error {
 	if o.Lead < 0 || o.Workers < 0 {
 		return fmt.Errorf("%w: --lead and --workers must not be negative", ErrUsage)
 	}
-	pred, pol, err := kernels(stdio, o.Config, nil)
+	rules, err := readRules(stdio, o.Config, nil)
 	if err != nil {
 		return err
 	}
 	if o.ColdStartCost != nil {
-		pol.ColdStartPrice = *o.ColdStartCost
-		if err := pol.Validate(); err != nil {
+		rules.policy.ColdStartPrice = *o.ColdStartCost
+		if err := rules.policy.Validate(); err != nil {
 			return fmt.Errorf("%w: --cold-start-cost: %w", ErrUsage, err)
 		}
 	}
@@ -61,7 +62,7 @@ func Replay(ctx context.Context, stdio IO, o ReplayOptions) error {
 	}
 	defer out.abandon()
 	rec := sim.NewRecorder(recorded, setting, nil)
-	eng, err := replayEngine(recorded, rec, pred, pol, o)
+	eng, err := replayEngine(recorded, rec, rules, o)
 	if err != nil {
 		return err
 	}
@@ -90,8 +91,17 @@ func loop(ctx context.Context, t *trace.Trace, step func(now time.Time) error) e
 	return nil
 }
 
-// kernels returns the configuration of predictor and policy: the defaults, or those of a file, with overrides.
-func kernels(stdio IO, path string, overrides []config.Override) (predictor.Config, policy.Config, error) {
+// rules are what decides on a trace: the predictor, the policy of all functions, and what these share.
+type rules struct {
+	predictor predictor.Config
+	policy    policy.Config
+	shared    policy.Shared
+	// actuator is what the functions are written by, in the eyes of quotas.
+	actuator string
+}
+
+// readRules returns the rules of a configuration file, or the defaults, with overrides.
+func readRules(stdio IO, path string, overrides []config.Override) (*rules, error) {
 	var cfg *config.Config
 	var err error
 	if path == "" {
@@ -101,9 +111,20 @@ func kernels(stdio IO, path string, overrides []config.Override) (predictor.Conf
 		cfg, err = config.LoadWith(path, models.ModeDryRun, overrides, parts(), stdio.Env)
 	}
 	if err != nil {
-		return predictor.Config{}, policy.Config{}, err
+		return nil, err
 	}
-	return cfg.Predictor(), cfg.Policies()[0], nil
+	out := &rules{predictor: cfg.Predictor(), policy: cfg.Policies()[0], shared: cfg.Shared(), actuator: recorderName}
+	if all := cfg.Actuators(); len(all) > 0 {
+		out.actuator = all[0].Name
+	}
+	return out, nil
+}
+
+// coupled reports whether the decision on one target depends on others.
+func coupled(shared policy.Shared, policies ...policy.Config) bool {
+	return len(shared.Quotas) > 0 ||
+		slices.ContainsFunc(shared.Budgets, func(b policy.Budget) bool { return b.Scope != policy.ScopeTarget }) ||
+		slices.ContainsFunc(policies, func(c policy.Config) bool { return c.Objective.Scope != policy.ScopeTarget })
 }
 
 // emptyConfig is the least that a configuration says; everything else is default.
@@ -122,8 +143,8 @@ func (s *simulated) at(now time.Time) time.Time {
 }
 
 // replayEngine builds the engine that loops over the trace.
-func replayEngine(t *trace.Trace, act actuators.Actuator, pred predictor.Config, pol policy.Config, o ReplayOptions) (*simulated, error) {
-	p, err := policy.New(pol)
+func replayEngine(t *trace.Trace, act actuators.Actuator, r *rules, o ReplayOptions) (*simulated, error) {
+	p, err := policy.New(r.policy)
 	if err != nil {
 		return nil, err
 	}
@@ -131,13 +152,14 @@ func replayEngine(t *trace.Trace, act actuators.Actuator, pred predictor.Config,
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	return recordedEngine(&recording{
-		start: t.Start, settings: replaySettings(o.Workers), predictor: pred, journal: engine.Forgetful{}, actuator: act,
+		start: t.Start, settings: replaySettings(o.Workers), predictor: r.predictor, shared: r.shared, journal: engine.Forgetful{},
+		actuator: act, names: []string{r.actuator},
 		source:   engine.Source{Name: "trace", Collector: trace.NewFromTrace("trace", t, time.Second)},
-		resolver: traceResolver{policy: p, lead: o.Lead, actuator: recorderName, maxWarm: replayMaxWarm},
+		resolver: traceResolver{policy: p, lead: o.Lead, actuator: r.actuator, maxWarm: replayMaxWarm},
 	})
 }
 
-// recorderName is what the actuator is called to which recorded runs write.
+// recorderName is what the actuator is called to which recorded runs write, if configuration has none.
 const recorderName = "recorder"
 
 // replaySettings are those of an engine that loops over whole minutes of recorded time.
@@ -154,8 +176,10 @@ type recording struct {
 	settings  engine.Settings
 	source    engine.Source
 	actuator  actuators.Actuator
+	names     []string // of the actuator: all that the resolver assigns
 	resolver  engine.Resolver
 	predictor predictor.Config
+	shared    policy.Shared
 	journal   engine.Journal
 }
 
@@ -163,13 +187,21 @@ type recording struct {
 func recordedEngine(r *recording) (*simulated, error) {
 	gate := &engine.Gate{}
 	s := &simulated{now: r.start}
-	var err error
+	allocator, err := policy.NewAllocator(r.shared)
+	if err != nil {
+		return nil, err
+	}
+	written := map[string]actuators.Actuator{}
+	for _, name := range r.names {
+		written[name] = actuators.WithGate(r.actuator, gate.Permit)
+	}
 	s.engine, err = engine.New(engine.Parts{
 		Settings:  r.settings,
 		Sources:   []engine.Source{r.source},
-		Actuators: map[string]actuators.Actuator{recorderName: actuators.WithGate(r.actuator, gate.Permit)},
+		Actuators: written,
 		Resolver:  r.resolver,
 		Predictor: r.predictor,
+		Allocator: allocator,
 	}, engine.Deps{
 		Journal: r.journal, State: engine.Forgetful{}, Gate: gate,
 		Clock: func() time.Time { return s.now }, Logger: quiet(),

@@ -516,6 +516,12 @@ func TestViewErrors(t *testing.T) {
 	if _, err := r.Forecast("a"); !errors.Is(err, models.ErrInsufficientHistory) {
 		t.Errorf("forecast from two samples: %v", err)
 	}
+	if e, err := r.Explain("a"); err != nil || e.Steps == 0 || e.NoForecast == nil {
+		t.Errorf("explanation from two samples: %+v, %v", e, err)
+	}
+	if _, err := r.Explain("zzz"); !errors.Is(err, models.ErrNotFound) {
+		t.Errorf("explanation of an unknown target: %v", err)
+	}
 	if _, err := r.Series(t.Context(), "a", models.SignalQueueDepth, at(0), at(62)); !errors.Is(err, models.ErrNoData) {
 		t.Errorf("series of an absent signal: %v", err)
 	}

@@ -114,6 +114,18 @@ func (e *Engine) Forecast(id models.TargetID) (models.Forecast, error) {
 	return models.Forecast{}, fmt.Errorf("forecast of %q: %w", id, models.ErrNoData)
 }
 
+// Explain says how a target's forecast comes about, or returns models.ErrNotFound. It is worked out when it is asked for, from what
+// the predictor knows then, and waits for the work of a Step on that target.
+func (e *Engine) Explain(id models.TargetID) (models.Explanation, error) {
+	u, _, err := e.find(id)
+	if err != nil {
+		return models.Explanation{}, err
+	}
+	u.own.Lock()
+	defer u.own.Unlock()
+	return u.predictor.Explain(), nil
+}
+
 // Series returns the samples of a target that are kept in memory, between from and to.
 func (e *Engine) Series(_ context.Context, id models.TargetID, sig models.Signal, from, to time.Time) (models.Series, error) {
 	u, _, err := e.find(id)
