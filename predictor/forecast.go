@@ -57,6 +57,10 @@ func (a *awake) unfit(s models.Skill) *models.Reason {
 
 // weigh asks the members and weighs them at every lead.
 func (p *Predictor) weigh(r *room) {
+	if p.awake.waiting {
+		p.predict(r)
+		return
+	}
 	p.ask(r)
 	n := p.shared.members
 	for k := range p.shared.leads {
