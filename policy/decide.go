@@ -174,7 +174,7 @@ func (p *Policy) price(pr *proposal, d *models.Decision) {
 		}
 	}
 	gb := pr.facts.Target.MemoryMB / 1024
-	d.Price.USDPerHour = float64(warm) * p.cfg.Prices.perSecond(gb) * 3600
+	d.Price.USDPerHour = float64(warm) * p.warm.perSecond(gb) * 3600
 	mix := &pr.mix
 	if mix.n == 0 && !m.recentMix(mix) {
 		return

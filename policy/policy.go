@@ -11,6 +11,9 @@ type Policy struct {
 	cfg    Config
 	times  *times
 	guards []guard
+	// warm and credit are what cfg.Prices say, looked up once.
+	warm   warmRate
+	credit float64
 }
 
 // New returns a Policy, or everything that is wrong with the configuration.
@@ -18,7 +21,7 @@ func New(cfg Config) (*Policy, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
-	p := &Policy{cfg: cfg, guards: guards()}
+	p := &Policy{cfg: cfg, guards: guards(), warm: cfg.Prices.rate(), credit: cfg.Prices.credit()}
 	if len(cfg.Schedules)+len(cfg.Freezes) > 0 {
 		read := cfg.times(&checker{})
 		p.times = &read

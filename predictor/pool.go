@@ -188,6 +188,9 @@ func (p *Predictor) predict(r *room) {
 // Steps returns how many values were given, missing ones included.
 func (p *Predictor) Steps() int { return p.steps }
 
+// Horizon returns how many steps a forecast has.
+func (p *Predictor) Horizon() int { return p.shared.horizon }
+
 // RefitDue reports whether a fit is due: first when the shortest period was seen twice, then as often as configured.
 func (p *Predictor) RefitDue() bool { return p.awake != nil && p.steps >= p.awake.nextFit }
 

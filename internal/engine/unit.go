@@ -63,8 +63,10 @@ type unit struct {
 	// outOfBandUntil is until when the target is left alone.
 	outOfBandUntil time.Time
 
+	// forecast is nil if there is none to go by, for the reason noForecast. If it is unfit, it is made when somebody asks.
 	forecast   *models.Forecast
 	noForecast *models.Reason
+	unfit      bool
 	latest     *models.Recommendation
 	// recorded is the verdict of the newest decision in the journal, and recordedID its id.
 	recorded   verdict
@@ -80,6 +82,7 @@ type published struct {
 	status   models.TargetStatus
 	forecast *models.Forecast
 	reason   *models.Reason
+	unfit    bool
 }
 
 // newUnit makes a unit and gives it what the journal remembers.
@@ -215,8 +218,14 @@ func (u *unit) state(now time.Time, sourceOK bool, staleAfter time.Duration) mod
 	return models.DataFresh
 }
 
-// predict makes the forecast, or the reason why there is none.
+// predict makes the forecast, or the reason why there is none to go by. What must not be acted on is not made, for no decision
+// reads it.
 func (u *unit) predict() {
+	if why := u.predictor.Unfit(); why != nil {
+		u.forecast, u.noForecast, u.unfit = nil, why, true
+		return
+	}
+	u.unfit = false
 	f, err := u.predictor.Forecast(u.id, models.SignalInvocations, u.next)
 	if err != nil {
 		r := models.Because(models.ReasonShortHistory)
