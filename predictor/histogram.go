@@ -54,7 +54,7 @@ func (h histogram) total() int {
 		w := binary.LittleEndian.Uint64(h[i:])
 		sums += w&even + w>>8&even
 	}
-	n := int(sums * all >> 48) //nolint:gosec // 16 bits
+	n := int(sums * all >> 48)
 	for _, c := range h[i:] {
 		n += int(c)
 	}
@@ -109,7 +109,7 @@ func (h histogram) quantiles(variant int, levels, dst []float64) {
 			below += float64(h[i])
 			i++
 		}
-		dst[l] = inside(variant, i, min(max((rank-below-0.5)/max(float64(h[i]), 1), 0), 1)) //nolint:gosec // dst is as long as levels
+		dst[l] = inside(variant, i, min(max((rank-below-0.5)/max(float64(h[i]), 1), 0), 1))
 	}
 }
 

@@ -62,7 +62,7 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 	if sourceErr == nil {
 		u.skip(end)
 	}
-	u.predict()
+	u.forecast = nil
 	e.observe(ctx, u, now)
 	d := e.decide(u, now, sourceErr)
 	if d.Changes() && u.observedAt.Before(now) {
@@ -85,14 +85,15 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 		Now: now, Target: &u.target, Mode: set.Mode, ConfigHash: set.ConfigHash,
 		DurationP50: u.meta.DurationP50, DurationP99: u.meta.DurationP99,
 		Current: u.observation.Capacity, CurrentKnown: u.observed, Pending: u.observation.Pending,
-		Levers:   u.actuator.Levers(),
-		Data:     u.state(now, sourceErr == nil, set.StaleAfter),
-		Forecast: u.forecast, NoForecast: u.noForecast,
+		Levers:    u.actuator.Levers(),
+		Data:      u.state(now, sourceErr == nil, set.StaleAfter),
 		Marks:     u.marks,
 		Warming:   u.known < warmupBins || now.Sub(e.started) < set.RestartHold,
 		OutOfBand: now.Before(u.outOfBandUntil),
 		Paused:    e.pause.Load().Paused,
 	}
+	u.predict(u.policy.Reads(&u.facts, u.memory))
+	u.facts.Forecast, u.facts.NoForecast = u.forecast, u.noForecast
 	if u.rival != "" {
 		reason := models.Because(models.ReasonTargetInTwoPlaces)
 		reason.Detail = fmt.Sprintf("collectors %q and %q", u.source, u.rival)

@@ -106,31 +106,31 @@ func (e *Engine) Forecast(id models.TargetID) (models.Forecast, error) {
 	switch {
 	case err != nil:
 		return models.Forecast{}, err
-	case p.unfit:
+	case p.unfit, p.forecast != nil:
 		u.own.Lock()
 		defer u.own.Unlock()
 		return u.predictor.Forecast(u.id, models.SignalInvocations, u.next)
-	case p.forecast != nil:
-		return *p.forecast, nil
 	case p.reason != nil:
 		return models.Forecast{}, fmt.Errorf("forecast of %q: %s: %w", id, p.reason, models.ErrInsufficientHistory)
 	}
 	return models.Forecast{}, fmt.Errorf("forecast of %q: %w", id, models.ErrNoData)
 }
 
-// ForecastAt is Forecast with at least the step that holds the time, or the one nearest to it; h is its number. It takes less work
-// where the forecast is not made for decisions.
+// ForecastAt is Forecast with at least the step that holds the time, or the one nearest to it; h is its number. It takes less work.
 func (e *Engine) ForecastAt(id models.TargetID, at time.Time) (f models.Forecast, h int, err error) {
 	u, p, err := e.find(id)
-	if err != nil || !p.unfit {
-		if f, err = e.Forecast(id); err == nil {
-			h = nearest(at.Sub(f.Start()), f.Step(), f.Horizon())
-		}
-		return f, h, err
+	if err != nil || !p.unfit && p.forecast == nil {
+		f, err = e.Forecast(id) // which says why there is none
+		return f, 0, err
 	}
 	u.own.Lock()
 	defer u.own.Unlock()
 	h = nearest(at.Sub(u.next), u.step, u.predictor.Horizon())
+	if made := p.forecast; made != nil {
+		if k := int(u.next.Add(time.Duration(h)*u.step).Sub(made.Start()) / u.step); k >= 0 && k < made.Horizon() {
+			return *made, k, nil
+		}
+	}
 	f, err = u.predictor.ForecastSteps(u.id, models.SignalInvocations, u.next, h, h+1)
 	return f, 0, err
 }
