@@ -101,7 +101,14 @@ func (c Capacity) Only(keep Lever) Capacity {
 }
 
 // Satisfies reports whether every lever that want sets has the same value in c.
-func (c Capacity) Satisfies(want Capacity) bool { return c.Only(want.set) == want }
+func (c Capacity) Satisfies(want Capacity) bool {
+	// Levers that are not set are 0 in both, so that only those of want are to be compared.
+	return c.set.Has(want.set) &&
+		(c.warm == want.warm || !want.set.Has(LeverWarm)) &&
+		(c.keepAlive == want.keepAlive || !want.set.Has(LeverKeepAlive)) &&
+		(c.maxInst == want.maxInst || !want.set.Has(LeverMax)) &&
+		(c.memoryMB == want.memoryMB || !want.set.Has(LeverMemory))
+}
 
 // Merge returns c with the levers that over sets replaced.
 func (c Capacity) Merge(over Capacity) Capacity {

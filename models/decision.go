@@ -1,9 +1,10 @@
 package models
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"hash/fnv"
+	"math/bits"
 	"strconv"
 	"time"
 )
@@ -39,10 +40,25 @@ func NewID(kind string, target TargetID, at time.Time, extra string) string {
 	parts = append(append(parts, target...), 0)
 	parts = append(strconv.AppendInt(parts, at.UnixNano(), 10), 0)
 	parts = append(parts, extra...)
-	h := fnv.New128a()
-	_, _ = h.Write(parts) // a hash never returns an error
 	var sum [16]byte
-	return hex.EncodeToString(h.Sum(sum[:0]))
+	high, low := fnv128a(parts)
+	binary.BigEndian.PutUint64(sum[:8], high)
+	binary.BigEndian.PutUint64(sum[8:], low)
+	var text [32]byte
+	hex.Encode(text[:], sum[:])
+	return string(text[:])
+}
+
+// fnv128a is the 128-bit hash FNV-1a (Fowler, Noll and Vo), written out because the library's takes memory.
+func fnv128a(data []byte) (high, low uint64) {
+	high, low = 0x6c62272e07bb0142, 0x62b821756295c58d
+	for _, c := range data {
+		low ^= uint64(c)
+		// The prime is 2^88 + 0x13b.
+		carry, product := bits.Mul64(low, 0x13b)
+		high, low = high*0x13b+carry+low<<24, product
+	}
+	return high, low
 }
 
 // Price is what a decision costs and saves, as far as it is known. Rates are for the capacity held, not differences.

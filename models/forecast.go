@@ -156,13 +156,17 @@ func (f *Forecast) Quantile(level float64, h int) float64 {
 
 // Steps returns the range of steps [lo, hi) that overlap the time from from to to.
 func (f *Forecast) Steps(from, to time.Time) (lo, hi int) {
-	n := int64(len(f.mean))
-	if f.step <= 0 {
+	return Overlap(f.start, f.step, len(f.mean), from, to)
+}
+
+// Overlap returns which of n steps from start on overlap the time from from to to: [lo, hi).
+func Overlap(start time.Time, step time.Duration, n int, from, to time.Time) (lo, hi int) {
+	if step <= 0 {
 		return 0, 0
 	}
-	a := floorDiv(int64(from.Sub(f.start)), int64(f.step))
-	b := ceilDiv(int64(to.Sub(f.start)), int64(f.step))
-	a = min(max(a, 0), n)
-	b = min(max(b, a), n)
+	a := floorDiv(int64(from.Sub(start)), int64(step))
+	b := ceilDiv(int64(to.Sub(start)), int64(step))
+	a = min(max(a, 0), int64(n))
+	b = min(max(b, a), int64(n))
 	return int(a), int(b)
 }

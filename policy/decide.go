@@ -137,12 +137,12 @@ func (p *Policy) forecastMix(pr *proposal, mix *mixture) bool {
 		pr.reasons = append(pr.reasons, *f.Forecast.Unfit())
 		return false
 	}
-	from := f.Now.Add(p.lead(f, m))
-	lo, hi := f.Forecast.Steps(from, from.Add(p.cfg.Hold.Std()))
+	from, to := p.Reads(f, m)
+	lo, hi := f.Forecast.Steps(from, to)
 	if lo == hi {
 		pr.because(models.ReasonNoForecast,
 			models.Num("horizon_s", f.Forecast.End().Sub(f.Now).Seconds()),
-			models.Num("needed_s", from.Add(p.cfg.Hold.Std()).Sub(f.Now).Seconds()))
+			models.Num("needed_s", to.Sub(f.Now).Seconds()))
 		return false
 	}
 	perSecond := 1 / (f.Forecast.Step().Seconds() * float64(hi-lo))
@@ -156,7 +156,7 @@ func (p *Policy) forecastMix(pr *proposal, mix *mixture) bool {
 	}
 	mix.duration = m.meanDuration()
 	if d := f.DurationForecast; d != nil && d.Unfit() == nil {
-		if a, b := d.Steps(from, from.Add(p.cfg.Hold.Std())); a < b && d.Mean(a) > 0 {
+		if a, b := d.Steps(from, to); a < b && d.Mean(a) > 0 {
 			mix.duration = min(d.Mean(a), 86400)
 		}
 	}
@@ -174,7 +174,7 @@ func (p *Policy) price(pr *proposal, d *models.Decision) {
 		}
 	}
 	gb := pr.facts.Target.MemoryMB / 1024
-	d.Price.USDPerHour = float64(warm) * p.cfg.Prices.perSecond(gb) * 3600
+	d.Price.USDPerHour = float64(warm) * p.warm.perSecond(gb) * 3600
 	mix := &pr.mix
 	if mix.n == 0 && !m.recentMix(mix) {
 		return

@@ -49,7 +49,7 @@ func demandOf(c *Case) demand {
 	if !d.known() {
 		return d.stay(0)
 	}
-	d.usd = p.cfg.Prices.perSecond(f.Target.MemoryMB/1024) * 3600
+	d.usd = p.warm.perSecond(f.Target.MemoryMB/1024) * 3600
 	d.have, _ = f.Current.Warm()
 	if !f.CurrentKnown {
 		d.have, _ = f.Marks.Set.Warm()

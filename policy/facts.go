@@ -24,7 +24,7 @@ type Facts struct {
 	Levers models.Lever
 	// Data says how fresh the samples are.
 	Data models.DataState
-	// Forecast is of invocations; if it is nil, NoForecast may say why. DurationForecast is of mean durations, optional.
+	// Forecast is of invocations, at least of the time that Policy.Reads; if it is nil, NoForecast may say why. DurationForecast is of mean durations, optional.
 	Forecast         *models.Forecast
 	NoForecast       *models.Reason
 	DurationForecast *models.Forecast

@@ -61,6 +61,12 @@ func (p *Policy) lead(f *Facts, m *Memory) time.Duration {
 	return m.past.leads.estimate(f.Target.Lead, f.Target.ColdStart)
 }
 
+// Reads is the time that Decide reads the forecast for, with these facts.
+func (p *Policy) Reads(f *Facts, m *Memory) (from, to time.Time) {
+	from = f.Now.Add(p.lead(f, m))
+	return from, from.Add(p.cfg.Hold.Std())
+}
+
 // explainLead says where the lead in force is another than the configured one.
 func (p *Policy) explainLead(pr *proposal) {
 	if pr.memory.past == nil || pr.memory.past.leads.n == 0 || p.cfg.Lead == LeadConfigured {

@@ -139,7 +139,7 @@ func (p *Policy) coldStartPrice(t *models.Target, g *goal, m *Memory) float64 {
 	switch kind := p.cfg.Objective.kind(); {
 	case kind == dollarObjective:
 		gb := t.MemoryMB / 1024
-		return p.cfg.Objective.ColdStartUSD * gb / p.cfg.Prices.perSecond(gb)
+		return p.cfg.Objective.ColdStartUSD * gb / p.warm.perSecond(gb)
 	case kind.searches():
 		return m.search.price(g)
 	}
@@ -198,7 +198,7 @@ func (p *Policy) describe(pr *proposal) {
 	m, t := pr.memory, pr.facts.Target
 	gb := t.MemoryMB / 1024
 	price := p.coldStartPrice(t, &m.spec.goal, m)
-	usd := price * p.cfg.Prices.perSecond(gb) / gb
+	usd := price * p.warm.perSecond(gb) / gb
 	if !usable(price) || !usable(usd) {
 		return // sizes that no instance has
 	}

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 
 	"pilotlight/models"
 )
@@ -11,6 +13,11 @@ type Policy struct {
 	cfg    Config
 	times  *times
 	guards []guard
+	// warm and credit are what cfg.Prices say, looked up once.
+	warm   warmRate
+	credit float64
+	// rooms are proposals that are not in use, kept because every decision needs one.
+	rooms *sync.Pool
 }
 
 // New returns a Policy, or everything that is wrong with the configuration.
@@ -18,7 +25,8 @@ func New(cfg Config) (*Policy, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
-	p := &Policy{cfg: cfg, guards: guards()}
+	p := &Policy{cfg: cfg, guards: guards(), warm: cfg.Prices.rate(), credit: cfg.Prices.credit()}
+	p.rooms = &sync.Pool{New: func() any { return &proposal{reasons: make([]models.Reason, 0, 16)} }}
 	if len(cfg.Schedules)+len(cfg.Freezes) > 0 {
 		read := cfg.times(&checker{})
 		p.times = &read
@@ -38,21 +46,23 @@ func (p *Policy) Decide(f *Facts, m *Memory) models.Decision {
 	if f.CurrentKnown {
 		d.Current = f.Current
 	}
-	pr := proposal{cfg: &p.cfg, facts: f, memory: m, times: p.times, reasons: make([]models.Reason, 0, 8)}
-	if !p.admit(&pr) {
+	pr, _ := p.rooms.Get().(*proposal)
+	*pr = proposal{cfg: &p.cfg, facts: f, memory: m, times: p.times, reasons: pr.reasons[:0]}
+	defer p.leave(pr)
+	if !p.admit(pr) {
 		if f.Target != nil {
 			d.Target = f.Target.ID
 		}
-		d.Reasons = pr.reasons
+		d.Reasons = slices.Clone(pr.reasons)
 		d.ID = models.NewID("decision", d.Target, d.At, d.ConfigHash)
 		return d
 	}
 	d.Target = f.Target.ID
 	d.ID = models.NewID("decision", d.Target, d.At, d.ConfigHash)
-	p.remember(&pr)
-	p.propose(&pr, &d)
+	p.remember(pr)
+	p.propose(pr, &d)
 	for _, g := range p.guards {
-		g.apply(&pr)
+		g.apply(pr)
 	}
 	if pr.heldBack {
 		d.Mode = models.ModeDryRun
@@ -61,12 +71,19 @@ func (p *Policy) Decide(f *Facts, m *Memory) models.Decision {
 	if d.Desired.Levers() != 0 && !d.Changes() {
 		pr.because(models.ReasonUnchanged, models.Num("warm", float64(pr.have)))
 	}
-	d.Reasons = pr.reasons
+	d.Reasons = slices.Clone(pr.reasons)
 	if pr.warmSet && !pr.missing {
 		pr.memory.cost.dataFloor = int32(pr.warm) //nolint:gosec // bounded by maxInstances
 	}
-	p.price(&pr, &d)
+	p.price(pr, &d)
 	return d
+}
+
+// leave puts a proposal back, without what it points to.
+func (p *Policy) leave(pr *proposal) {
+	clear(pr.reasons)
+	pr.facts, pr.memory = nil, nil
+	p.rooms.Put(pr)
 }
 
 // admit checks the facts and readies the memory. It reports false if there is nothing to decide on.

@@ -112,14 +112,23 @@ func (p Prices) Outdated(now time.Time) bool {
 	return err == nil && now.Sub(asOf) > maxPriceAge
 }
 
-// perSecond is the price in USD of keeping one instance of that memory warm for a second; 0 if it is not known.
-func (p Prices) perSecond(gb float64) float64 {
-	memory, vcpu := p.WarmGBs, p.WarmVCPUs
-	if l, ok := p.list(); ok && memory == 0 && vcpu == 0 {
-		memory, vcpu = l.warmGB, l.warmVCPU
+// warmRate is the price in USD of keeping an instance warm for a second: of each GB, and of its virtual processors.
+type warmRate struct{ memory, vcpu, count float64 }
+
+// rate looks the price of warmth up; it is 0 if it is not known.
+func (p Prices) rate() warmRate {
+	r := warmRate{memory: p.WarmGBs, vcpu: p.WarmVCPUs, count: p.VCPU}
+	if l, ok := p.list(); ok && r.memory == 0 && r.vcpu == 0 {
+		r.memory, r.vcpu = l.warmGB, l.warmVCPU
 	}
-	return gb*memory + p.VCPU*vcpu
+	return r
 }
+
+// perSecond is the price of an instance of that memory.
+func (r warmRate) perSecond(gb float64) float64 { return gb*r.memory + r.count*r.vcpu }
+
+// perSecond is the price in USD of keeping one instance of that memory warm for a second; 0 if it is not known.
+func (p Prices) perSecond(gb float64) float64 { return p.rate().perSecond(gb) }
 
 // WarmGBSecond is the price in USD of keeping an instance of one GB warm for a second, by the override or the table; 0 if it is not
 // known.

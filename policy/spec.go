@@ -53,7 +53,7 @@ func (p *Policy) specOf(f *Facts, m *Memory) (spec, bool) {
 		concurrency: min(max(t.Concurrency, 1), 1<<20), sigma: -1, seed: seedOf(t.ID),
 	}
 	if !p.keepAliveIsOurs(f) {
-		s.free, s.credit = p.cfg.PlatformKeepAlive.Std().Seconds(), p.cfg.Prices.credit()
+		s.free, s.credit = p.cfg.PlatformKeepAlive.Std().Seconds(), p.credit
 	}
 	if f.DurationP50 > 0 && f.DurationP99 >= f.DurationP50 {
 		s.mu = math.Log(f.DurationP50.Seconds())

@@ -15,17 +15,28 @@ const modelIdle = "all_zero"
 // models.ErrInsufficientHistory until MinHistory was seen. A forecast that must not be acted on, because there is still
 // little to judge it by or because it is no better than repeating the past, says so in Unfit.
 func (p *Predictor) Forecast(id models.TargetID, sig models.Signal, start time.Time) (models.Forecast, error) {
+	return p.ForecastSteps(id, sig, start, 0, p.shared.horizon)
+}
+
+// ForecastSteps is Forecast of the steps lo to hi-1 only, 0 being the first after start: the same numbers for less work.
+func (p *Predictor) ForecastSteps(id models.TargetID, sig models.Signal, start time.Time, lo, hi int) (models.Forecast, error) {
 	s := p.shared
+	if lo < 0 || lo >= hi || hi > s.horizon {
+		return models.Forecast{}, fmt.Errorf("forecast of %q: steps %d to %d are not inside the horizon of %d: %w", id, lo, hi, s.horizon, models.ErrInvalid)
+	}
 	if p.observed < s.minSteps {
 		return models.Forecast{}, fmt.Errorf("forecast of %q: %d values of %s seen, %d needed; wait or lower min_history: %w",
 			id, p.observed, s.step, s.minSteps, models.ErrInsufficientHistory)
 	}
-	spec := models.ForecastSpec{Target: id, Signal: sig, Start: start, Step: s.step, Levels: s.levels, Model: modelIdle}
-	cells := make([]float64, (len(s.levels)+1)*s.horizon)
-	spec.Mean = cells[:s.horizon:s.horizon]
+	spec := models.ForecastSpec{
+		Target: id, Signal: sig, Start: start.Add(time.Duration(lo) * s.step), Step: s.step, Levels: s.levels, Model: modelIdle,
+	}
+	n := hi - lo
+	cells := make([]float64, (len(s.levels)+1)*n)
+	spec.Mean = cells[:n:n]
 	spec.Values = make([][]float64, len(s.levels))
 	for i := range spec.Values {
-		spec.Values[i] = cells[(i+1)*s.horizon : (i+2)*s.horizon : (i+2)*s.horizon]
+		spec.Values[i] = cells[(i+1)*n : (i+2)*n : (i+2)*n]
 	}
 	if p.awake == nil {
 		spec.Skill = models.Skill{Windows: p.observed}
@@ -35,16 +46,30 @@ func (p *Predictor) Forecast(id models.TargetID, sig models.Signal, start time.T
 	r := s.enter()
 	defer s.leave(r)
 	p.weigh(r)
-	leader, ok := p.mix(r, spec.Mean)
+	leader, ok := p.mix(r, lo, spec.Mean)
 	if !ok {
 		return models.Forecast{}, fmt.Errorf("forecast of %q: none of %v is ready after %d steps; add persistence or wait: %w",
 			id, s.cfg.Models, p.steps, models.ErrInsufficientHistory)
 	}
 	spec.Model = s.specs[leader].name
-	p.fillQuantiles(r, spec.Mean, spec.Values)
+	p.fillQuantiles(r, lo, spec.Mean, spec.Values)
 	spec.Skill = p.awake.base.skill()
 	spec.Unfit = p.awake.unfit(spec.Skill)
 	return models.NewForecast(spec)
+}
+
+// Unfit returns why a forecast made now would be unfit, without making it. It is nil if the forecast would be fit, if there would
+// be none, and if only a forecast can tell.
+func (p *Predictor) Unfit() *models.Reason {
+	switch {
+	case p.observed < p.shared.minSteps:
+		return nil
+	case p.awake == nil:
+		return verdict(models.Skill{Windows: p.observed})
+	case !p.shared.always:
+		return nil
+	}
+	return p.awake.unfit(p.awake.base.skill())
 }
 
 // unfit returns why a forecast with that skill must not be acted on, or nil.
@@ -57,6 +82,10 @@ func (a *awake) unfit(s models.Skill) *models.Reason {
 
 // weigh asks the members and weighs them at every lead.
 func (p *Predictor) weigh(r *room) {
+	if p.awake.waiting {
+		p.predict(r)
+		return
+	}
 	p.ask(r)
 	n := p.shared.members
 	for k := range p.shared.leads {
@@ -64,17 +93,17 @@ func (p *Predictor) weigh(r *room) {
 	}
 }
 
-// mix writes the weighted forecasts of the members and returns the member with most weight at the middle lead; ok is false if
+// mix writes the weighted forecasts of the members, from step lo on, and returns the member with most weight at the middle lead; ok is false if
 // no member is ready.
-func (p *Predictor) mix(r *room, dst []float64) (leader int, ok bool) {
+func (p *Predictor) mix(r *room, lo int, dst []float64) (leader int, ok bool) {
 	n := p.shared.members
 	for m, row := range r.now {
 		if !r.ready[m] {
 			continue
 		}
 		for h := range dst {
-			if w := r.weights[p.shared.blend[h].group*n+m]; w > 0 {
-				dst[h] += w * bounded(row[h])
+			if w := r.weights[p.shared.blend[lo+h].group*n+m]; w > 0 {
+				dst[h] += w * bounded(row[lo+h])
 			}
 		}
 	}
@@ -94,14 +123,19 @@ func (p *Predictor) mix(r *room, dst []float64) (leader int, ok bool) {
 
 // fillQuantiles adds the residual quantiles to the mix. Those of counts are whole numbers: in the long zeros of a sparse load
 // the median is 0 and not a little above.
-func (p *Predictor) fillQuantiles(r *room, mean []float64, values [][]float64) {
+func (p *Predictor) fillQuantiles(r *room, lo int, mean []float64, values [][]float64) {
 	n := len(p.shared.levels)
-	for k := range p.shared.leads {
+	blend := p.shared.blend[lo : lo+len(mean)]
+	last := blend[len(blend)-1].k
+	if blend[len(blend)-1].w > 0 {
+		last++
+	}
+	for k := blend[0].k; k <= last; k++ {
 		p.awake.quant.offsets(k, r.offsets[k*n:(k+1)*n])
 	}
 	top, whole := p.awake.peaks.top(), p.awake.counts.whole()
 	for h, mid := range mean {
-		b := p.shared.blend[h]
+		b := blend[h]
 		near := r.offsets[b.k*n : (b.k+1)*n]
 		far := near
 		if b.w > 0 {

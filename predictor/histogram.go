@@ -1,6 +1,9 @@
 package predictor
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // A histogram counts residuals in units of their own: bin histZero those near zero, the bins above it positive ones and
 // those below it negative ones, by their size on a logarithmic scale with perOctave bins for each doubling. Counts are halved
@@ -44,8 +47,15 @@ func (h histogram) add(variant int, r float64) {
 
 // total returns how many residuals count.
 func (h histogram) total() int {
-	n := 0
-	for _, c := range h {
+	// Four counts at a time, in 16 bits each: twice eleven words of counts of at most 255 fit.
+	const even, all = 0x00ff00ff00ff00ff, 0x0001000100010001
+	sums, i := uint64(0), 0
+	for ; i+8 <= len(h); i += 8 {
+		w := binary.LittleEndian.Uint64(h[i:])
+		sums += w&even + w>>8&even
+	}
+	n := int(sums * all >> 48)
+	for _, c := range h[i:] {
 		n += int(c)
 	}
 	return n
@@ -90,11 +100,16 @@ func (h histogram) quantiles(variant int, levels, dst []float64) {
 			continue
 		}
 		rank := min(max(level*float64(n+1), 1), float64(n))
+		if h[i] == 0 {
+			for i+8 < histBins && binary.LittleEndian.Uint64(h[i:]) == 0 {
+				i += 8
+			}
+		}
 		for i < histBins-1 && (h[i] == 0 || rank >= below+float64(h[i])+0.5) {
 			below += float64(h[i])
 			i++
 		}
-		dst[l] = inside(variant, i, min(max((rank-below-0.5)/max(float64(h[i]), 1), 0), 1)) //nolint:gosec // dst is as long as levels
+		dst[l] = inside(variant, i, min(max((rank-below-0.5)/max(float64(h[i]), 1), 0), 1))
 	}
 }
 
@@ -102,13 +117,27 @@ func (h histogram) quantiles(variant int, levels, dst []float64) {
 func inside(variant, i int, share float64) float64 {
 	switch size := i - histZero; {
 	case size > 0:
-		low := edge(variant, size-1)
-		return low + share*(edge(variant, size)-low)
+		low := histEdges[variant][size-1]
+		return low + share*(histEdges[variant][size]-low)
 	case size < 0:
-		high := edge(variant, -size)
-		return share*(high-edge(variant, -size-1)) - high
+		high := histEdges[variant][-size]
+		return share*(high-histEdges[variant][-size-1]) - high
 	}
 	return 0
+}
+
+// histEdges are the sizes at which bins begin, see edge.
+//
+//nolint:gochecknoglobals // a constant table
+var histEdges = edges()
+
+func edges() (table [numVariants][histHalf + 1]float64) {
+	for variant := range table {
+		for i := range table[variant] {
+			table[variant][i] = edge(variant, i)
+		}
+	}
+	return table
 }
 
 // edge returns the size at which bin i+1 from zero begins.

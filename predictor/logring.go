@@ -89,7 +89,10 @@ func encode(y float64, unit int) uint16 {
 
 // decode is the inverse of encode.
 func decode(code uint16, unit int) float64 {
-	if code == codeMissing {
+	switch code {
+	case 0:
+		return 0
+	case codeMissing:
 		return math.NaN()
 	}
 	e, m := int(code>>mantissaBits), int(code&(mantissa-1))
@@ -118,20 +121,26 @@ const maxRingMedian = 64
 // Codes are in the order of the values, so only the result is decoded.
 func (r *logRing) median(window int) (v float64, ok bool) {
 	var room [maxRingMedian]uint16
-	n, i := 0, r.next
+	n, zeros, i := 0, 0, r.next
 	for range r.n {
 		if i--; i < 0 {
 			i += len(r.codes)
 		}
 		if c := r.codes[i]; c != codeMissing {
+			if c == 0 {
+				zeros++
+			}
 			room[n] = c
 			if n++; n == window {
 				break
 			}
 		}
 	}
-	if n == 0 {
+	switch {
+	case n == 0:
 		return 0, false
+	case zeros > n/2: // both middle values are among the zeros, and no code is lower
+		return 0, true
 	}
 	codes := room[:n]
 	high := nth(codes, n/2)

@@ -40,6 +40,9 @@ type Fitter interface {
 	Refit(y []float64) error
 }
 
+// modelPersistence is the name of the model that has a forecast after the first value.
+const modelPersistence = "persistence"
+
 // Models lists all models. To add one, write its file and add its line here: the conformance suite then runs on it.
 func Models() []Model {
 	return slices.Concat(OnlineModels(), operationalModels(), seasonalModels())
@@ -55,7 +58,7 @@ func OnlineModels() []Model {
 		{"holt_winters_multiplicative", "level times season; good on smooth load that never falls to zero", true, 0, newPoolMultiplicative},
 		{"holt_winters_multi", "level, all seasons at once and autocorrelated errors, in a kilobyte; needs no fit", false, 0, newPoolMulti},
 		{"seasonal_naive", "repeats the last period; good on timers", true, 0, newPoolSeasonalNaive},
-		{"persistence", "repeats the last value", false, 0, func(Setting) (Forecaster, error) { return NewPersistence(), nil }},
+		{modelPersistence, "repeats the last value", false, 0, func(Setting) (Forecaster, error) { return NewPersistence(), nil }},
 		{"mean_fast", "mean of the last few steps; good on bursts", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.4) }},
 		{"mean", "mean of the recent steps", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.12) }},
 		{"mean_slow", "mean of the last hundred steps", false, 0, func(Setting) (Forecaster, error) { return NewEWMA(0.02) }},

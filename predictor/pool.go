@@ -25,6 +25,9 @@ type Predictor struct {
 // awake is what a series with load needs.
 type awake struct {
 	nextFit int // the step at which a fit is due
+	// waiting says that the forecasts that later steps are scored by have not been made: they are made when the state they
+	// depend on is about to change, or together with a forecast that somebody asks for, so that members are asked only once.
+	waiting bool
 	ring    logRing
 	members []Forecaster
 	score   scorer
@@ -125,11 +128,12 @@ func (p *Predictor) rouse() {
 			f.Update(0)
 		}
 	}
-	p.predict()
+	a.waiting = true
 }
 
 // take scores the pending forecasts against y, then moves everything on by one step.
 func (p *Predictor) take(y float64) {
+	p.settle()
 	a, s := p.awake, p.shared
 	if !math.IsNaN(y) {
 		if mix, last, ok := a.base.score(y, &a.ring, &a.score); ok {
@@ -146,7 +150,7 @@ func (p *Predictor) take(y float64) {
 	for _, f := range a.members {
 		f.Update(y)
 	}
-	p.predict()
+	a.waiting = true
 }
 
 // watch looks for a change of the series; after one the weights forget all but the latest errors.
@@ -163,17 +167,29 @@ func (a *awake) watch(y float64) {
 	}
 }
 
-// predict asks every member and leaves the forecasts of the leads to be scored when their time has come.
-func (p *Predictor) predict() {
+// settle makes the forecasts that are still to be made of the present state.
+func (p *Predictor) settle() {
+	if p.awake == nil || !p.awake.waiting {
+		return
+	}
 	r := p.shared.enter()
+	p.predict(r)
+	p.shared.leave(r)
+}
+
+// predict asks every member, weighs them and leaves the forecasts of the leads to be scored when their time has come.
+func (p *Predictor) predict(r *room) {
 	p.ask(r)
 	a := p.awake
-	a.score.predict(p.shared, r, a.quant.spread.value(), float64(a.base.latest))
-	p.shared.leave(r)
+	a.score.predict(p.shared, r, a.quant.spread.value(), a.base.latest)
+	a.waiting = false
 }
 
 // Steps returns how many values were given, missing ones included.
 func (p *Predictor) Steps() int { return p.steps }
+
+// Horizon returns how many steps a forecast has.
+func (p *Predictor) Horizon() int { return p.shared.horizon }
 
 // RefitDue reports whether a fit is due: first when the shortest period was seen twice, then as often as configured.
 func (p *Predictor) RefitDue() bool { return p.awake != nil && p.steps >= p.awake.nextFit }
@@ -185,6 +201,7 @@ func (p *Predictor) Refit() error {
 	if a == nil {
 		return nil
 	}
+	p.settle()
 	a.nextFit = p.steps + p.shared.refitEvery
 	var y []float64
 	var errs []error

@@ -15,6 +15,8 @@ type Shared struct {
 	cfg         Config
 	fingerprint uint32
 	specs       []memberSpec
+	// always says that a member is ready after the first value.
+	always bool
 	// rooms are scratch rooms: kept apart from the targets, because only those at work need one.
 	rooms sync.Pool
 }
@@ -145,6 +147,7 @@ func (s *Shared) add(name string, model Model, period int) error {
 		spec.kind = kindClock
 	}
 	s.specs = append(s.specs, spec)
+	s.always = s.always || name == modelPersistence
 	return nil
 }
 

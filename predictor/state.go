@@ -23,6 +23,7 @@ func fingerprint(c Config, step time.Duration) uint32 {
 // MarshalBinary implements encoding.BinaryMarshaler. A predictor of the same configuration that reads the state makes the
 // same forecasts, bit for bit, as this one.
 func (p *Predictor) MarshalBinary() ([]byte, error) {
+	p.settle()
 	var w writer
 	w.b = binary.LittleEndian.AppendUint32(w.b, p.shared.fingerprint)
 	w.int(p.steps)

@@ -141,12 +141,11 @@ func (s *scorer) score(e *engine.Engine, now time.Time) {
 			continue
 		}
 		actual, before := t.count(minute+t.ahead, &t.next), t.count(minute-1, &t.last)
-		f, err := e.Forecast(s.past.ids[t.function])
+		f, h, err := e.ForecastAt(s.past.ids[t.function], s.part.TimeOf(minute+t.ahead))
 		if err != nil {
 			t.accuracy.Missing++
 			continue
 		}
-		h := min(max(int(s.part.TimeOf(minute+t.ahead).Sub(f.Start())/time.Minute), 0), f.Horizon()-1)
 		t.take(&f, h, actual, before)
 		if t.function == s.example.function {
 			s.example.forecast(minute+t.ahead, &f, h)

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"time"
 
 	"pilotlight/actuators"
@@ -22,12 +21,15 @@ type verdict struct {
 
 // verdictOf returns the verdict of a decision.
 func verdictOf(d *models.Decision) verdict {
-	h := fnv.New64a()
-	for _, r := range d.Reasons {
-		_, _ = h.Write([]byte(r.Code)) // a hash never returns an error
-		_, _ = h.Write([]byte{0})
+	h := uint64(14695981039346656037) // FNV-1a, written out because the library's takes memory
+	for i := range d.Reasons {
+		code := d.Reasons[i].Code
+		for k := range len(code) {
+			h = (h ^ uint64(code[k])) * 1099511628211
+		}
+		h *= 1099511628211 // a zero byte ends a code
 	}
-	return verdict{desired: d.Desired, current: d.Current, codes: h.Sum64(), set: true}
+	return verdict{desired: d.Desired, current: d.Current, codes: h, set: true}
 }
 
 // plan is what a Step will do about one unit.
@@ -60,7 +62,7 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 	if sourceErr == nil {
 		u.skip(end)
 	}
-	u.predict()
+	u.forecast = nil
 	e.observe(ctx, u, now)
 	d := e.decide(u, now, sourceErr)
 	if d.Changes() && u.observedAt.Before(now) {
@@ -83,14 +85,15 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 		Now: now, Target: &u.target, Mode: set.Mode, ConfigHash: set.ConfigHash,
 		DurationP50: u.meta.DurationP50, DurationP99: u.meta.DurationP99,
 		Current: u.observation.Capacity, CurrentKnown: u.observed, Pending: u.observation.Pending,
-		Levers:   u.actuator.Levers(),
-		Data:     u.state(now, sourceErr == nil, set.StaleAfter),
-		Forecast: u.forecast, NoForecast: u.noForecast,
+		Levers:    u.actuator.Levers(),
+		Data:      u.state(now, sourceErr == nil, set.StaleAfter),
 		Marks:     u.marks,
 		Warming:   u.known < warmupBins || now.Sub(e.started) < set.RestartHold,
 		OutOfBand: now.Before(u.outOfBandUntil),
 		Paused:    e.pause.Load().Paused,
 	}
+	u.predict(u.policy.Reads(&u.facts, u.memory))
+	u.facts.Forecast, u.facts.NoForecast = u.forecast, u.noForecast
 	if u.rival != "" {
 		reason := models.Because(models.ReasonTargetInTwoPlaces)
 		reason.Detail = fmt.Sprintf("collectors %q and %q", u.source, u.rival)

@@ -105,10 +105,10 @@ func (m *metrics) stepped(now time.Time, units []*unit) {
 		}
 		data[p.status.Data]++
 		switch {
+		case p.unfit, p.forecast != nil && p.forecast.Unfit() != nil:
+			uses["no_skill"]++
 		case p.forecast == nil:
 			uses["none"]++
-		case p.forecast.Unfit() != nil:
-			uses["no_skill"]++
 		default:
 			uses["used"]++
 		}

@@ -63,8 +63,11 @@ type unit struct {
 	// outOfBandUntil is until when the target is left alone.
 	outOfBandUntil time.Time
 
+	// forecast is of the steps that the policy reads. It is nil if there is none to go by, for the reason noForecast; unfit says
+	// that there would be one, which must not be acted on.
 	forecast   *models.Forecast
 	noForecast *models.Reason
+	unfit      bool
 	latest     *models.Recommendation
 	// recorded is the verdict of the newest decision in the journal, and recordedID its id.
 	recorded   verdict
@@ -80,6 +83,7 @@ type published struct {
 	status   models.TargetStatus
 	forecast *models.Forecast
 	reason   *models.Reason
+	unfit    bool
 }
 
 // newUnit makes a unit and gives it what the journal remembers.
@@ -215,9 +219,23 @@ func (u *unit) state(now time.Time, sourceOK bool, staleAfter time.Duration) mod
 	return models.DataFresh
 }
 
-// predict makes the forecast, or the reason why there is none.
-func (u *unit) predict() {
-	f, err := u.predictor.Forecast(u.id, models.SignalInvocations, u.next)
+// predict makes the forecast of the steps that the policy reads, or the reason why there is none to go by; the others are made when
+// somebody asks. What must not be acted on is not made at all, for no decision reads it.
+func (u *unit) predict(from, to time.Time) {
+	if why := u.predictor.Unfit(); why != nil {
+		u.forecast, u.noForecast, u.unfit = nil, why, true
+		return
+	}
+	u.unfit = false
+	n := u.predictor.Horizon()
+	lo, hi := models.Overlap(u.next, u.step, n, from, to)
+	if lo == hi {
+		lo, hi = 0, n // the policy says how far the forecast reaches
+	}
+	if f := u.forecast; f != nil && f.Horizon() == hi-lo && f.Start().Equal(u.next.Add(time.Duration(lo)*u.step)) {
+		return // it has been made at this Step already
+	}
+	f, err := u.predictor.ForecastSteps(u.id, models.SignalInvocations, u.next, lo, hi)
 	if err != nil {
 		r := models.Because(models.ReasonShortHistory)
 		r.Detail = err.Error()

@@ -41,7 +41,7 @@ func (e *Engine) stepped() time.Time {
 
 // publish makes the unit's state the one that readers see.
 func (u *unit) publish(staleAfter time.Duration, now time.Time, sourceErr error) {
-	p := &published{forecast: u.forecast, reason: u.noForecast}
+	p := &published{forecast: u.forecast, reason: u.noForecast, unfit: u.unfit}
 	p.status = models.TargetStatus{
 		Target: u.target, Data: u.state(now, sourceErr == nil, staleAfter), LastSample: u.lastSample,
 		Invocations: u.bin.Invocations, Duration: u.bin.Duration, Concurrency: u.bin.Concurrency,
@@ -102,12 +102,14 @@ func (e *Engine) Target(id models.TargetID) (models.TargetStatus, error) {
 // Forecast returns the latest forecast of a target's invocations. It returns models.ErrNotFound for an unknown target, and
 // models.ErrInsufficientHistory with the reason if there is no forecast.
 func (e *Engine) Forecast(id models.TargetID) (models.Forecast, error) {
-	_, p, err := e.find(id)
+	u, p, err := e.find(id)
 	switch {
 	case err != nil:
 		return models.Forecast{}, err
-	case p.forecast != nil:
-		return *p.forecast, nil
+	case p.unfit, p.forecast != nil:
+		u.own.Lock()
+		defer u.own.Unlock()
+		return u.predictor.Forecast(u.id, models.SignalInvocations, u.next)
 	case p.reason != nil:
 		return models.Forecast{}, fmt.Errorf("forecast of %q: %s: %w", id, p.reason, models.ErrInsufficientHistory)
 	}
@@ -125,6 +127,28 @@ func (e *Engine) Explain(id models.TargetID) (models.Explanation, error) {
 	defer u.own.Unlock()
 	return u.predictor.Explain(), nil
 }
+
+// ForecastAt is Forecast with at least the step that holds the time, or the one nearest to it; h is its number. It takes less work.
+func (e *Engine) ForecastAt(id models.TargetID, at time.Time) (f models.Forecast, h int, err error) {
+	u, p, err := e.find(id)
+	if err != nil || !p.unfit && p.forecast == nil {
+		f, err = e.Forecast(id) // which says why there is none
+		return f, 0, err
+	}
+	u.own.Lock()
+	defer u.own.Unlock()
+	h = nearest(at.Sub(u.next), u.step, u.predictor.Horizon())
+	if made := p.forecast; made != nil {
+		if k := int(u.next.Add(time.Duration(h)*u.step).Sub(made.Start()) / u.step); k >= 0 && k < made.Horizon() {
+			return *made, k, nil
+		}
+	}
+	f, err = u.predictor.ForecastSteps(u.id, models.SignalInvocations, u.next, h, h+1)
+	return f, 0, err
+}
+
+// nearest is the step that holds what lies ahead, or the nearest one of n.
+func nearest(ahead, step time.Duration, n int) int { return min(max(int(ahead/step), 0), n-1) }
 
 // Series returns the samples of a target that are kept in memory, between from and to.
 func (e *Engine) Series(_ context.Context, id models.TargetID, sig models.Signal, from, to time.Time) (models.Series, error) {
