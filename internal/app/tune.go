@@ -104,7 +104,7 @@ func objectiveOverrides(text string) ([]config.Override, error) {
 		}
 		out = append(out, config.Override{Path: "policy.objective." + o.Path, Value: o.Value})
 	}
-	if !(known && hasValue && value != "" || text == "price") {
+	if (!known || !hasValue || value == "") && text != "price" {
 		return nil, fmt.Errorf("%q is not price, nor cold_start_usd, cold_start_share, p99_latency or monthly_usd with =value: %w", text, models.ErrInvalid)
 	}
 	return out, nil
