@@ -104,7 +104,7 @@ func objectiveOverrides(text string) ([]config.Override, error) {
 		}
 		out = append(out, config.Override{Path: "policy.objective." + o.Path, Value: o.Value})
 	}
-	if (!known || !hasValue || value == "") && text != "price" {
+	if text != "price" && (!known || !hasValue || value == "") {
 		return nil, fmt.Errorf("%q is not price, nor cold_start_usd, cold_start_share, p99_latency or monthly_usd with =value: %w", text, models.ErrInvalid)
 	}
 	return out, nil
@@ -126,12 +126,23 @@ func (t *tuner) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return t.divide()
+}
+
+// divide says which part is tried on and which is held back.
+func (t *tuner) divide() error {
 	if t.trace != nil {
 		t.start, t.minutes = t.trace.Start, t.trace.Minutes
 	} else {
 		t.start, t.minutes = t.history.start, t.history.minutes
 	}
 	t.fit = t.minutes * 2 / 3
+	if t.trace != nil {
+		var err error
+		if t.head, err = cutAt(t.trace, t.fit); err != nil {
+			return err
+		}
+	}
 	length := time.Duration(t.minutes) * time.Minute
 	if t.spec.warmup < 0 {
 		t.spec.warmup = 0
@@ -147,7 +158,7 @@ func (t *tuner) open(ctx context.Context) error {
 	return nil
 }
 
-// past is the history until a minute, under a configuration with more overrides.
+// past is the history until a minute, the end of the first part or of all, under a configuration with more overrides.
 func (t *tuner) past(more []config.Override, minutes int) (*backtestSpec, *past, error) {
 	spec := *t.spec
 	spec.whatIf = append(slices.Clone(t.spec.whatIf), more...)
@@ -156,8 +167,12 @@ func (t *tuner) past(more []config.Override, minutes int) (*backtestSpec, *past,
 		if err != nil {
 			return nil, nil, err
 		}
-		spec.from, spec.to = time.Time{}, t.start.Add(time.Duration(minutes)*time.Minute)
-		p, err := spec.ofTrace(t.trace, r)
+		spec.from, spec.to = time.Time{}, time.Time{} // it is cut already
+		recorded := t.trace
+		if minutes == t.fit {
+			recorded = t.head
+		}
+		p, err := spec.ofTrace(recorded, r)
 		return &spec, p, err
 	}
 	cfg, err := spec.configuration(t.stdio)
@@ -166,4 +181,10 @@ func (t *tuner) past(more []config.Override, minutes int) (*backtestSpec, *past,
 	}
 	p, err := spec.pastOf(cfg, t.history.head(minutes), t.warnings)
 	return &spec, p, err
+}
+
+// cutAt is the first part of a trace.
+func cutAt(t *trace.Trace, minutes int) (*trace.Trace, error) {
+	s := backtestSpec{to: t.TimeOf(minutes)}
+	return s.cut(t)
 }

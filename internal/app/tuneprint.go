@@ -36,6 +36,8 @@ type tuning struct {
 type tunedResult struct {
 	Name    string `json:"name"`
 	Targets int    `json:"targets"`
+	// IDs are the targets, unless they are all.
+	IDs []models.TargetID `json:"ids,omitempty"`
 	// Tried are the values that were best on the first part, as path=value, and Kept says whether they also were on the rest.
 	Tried      []string   `json:"values"`
 	Kept       bool       `json:"kept"`

@@ -15,6 +15,7 @@ import (
 	"pilotlight/collectors/trace"
 	"pilotlight/internal/config"
 	"pilotlight/internal/sim"
+	"pilotlight/models"
 )
 
 // What gets values of its own.
@@ -30,8 +31,9 @@ type tuner struct {
 	spec  *backtestSpec
 	by    string
 
-	// trace or history is what is replayed.
+	// trace or history is what is replayed; head is the first part of the trace.
 	trace    *trace.Trace
+	head     *trace.Trace
 	history  *recordedHistory
 	warnings []string
 	start    time.Time
@@ -68,9 +70,10 @@ const (
 	minGain = 0.01
 	// slack is by how much an objective may be missed and still count as met: a share that history meets is met by chance.
 	slack = 0.05
-	// parts of what is held back, whose gains are compared, and how many standard errors their mean must be above 0.
-	parts8 = 8
-	sure   = 2.0
+	// heldParts is into how many parts what is held back is divided, and sure how many standard errors the mean of their gains must
+	// be above 0.
+	heldParts = 8
+	sure      = 2.0
 )
 
 // coordinates are what is tried, in this order. The price comes first because it moves most.
@@ -185,36 +188,49 @@ func (t *tuner) validate(ctx context.Context, groups []*tunedGroup, all []int, r
 			trials, chosen[i] = share(trials, nil, g.values, g.functions)
 		}
 	}
-	if err := t.run(ctx, trials, t.minutes, t.fit, parts8); err != nil {
+	if err := t.run(ctx, trials, t.minutes, t.fit, heldParts); err != nil {
 		return err
 	}
 	for i, g := range groups {
-		length := t.minutes - t.fit
-		out := tunedResult{
-			Name: g.name, Targets: len(g.functions), Fit: comparison{Present: g.present, Tuned: g.best},
-			Validation: comparison{Present: t.wish.of(g.functions, present.usages, 0, parts8, length)}, functions: g.functions,
-		}
-		out.Validation.Tuned = out.Validation.Present
-		out.Verdict = "nothing that was tried is better than the present values"
+		var found map[int][]sim.Usage
 		if len(chosen[i]) > 0 {
-			usages := chosen[i][0].usages
-			out.Validation.Tuned = t.wish.of(g.functions, usages, 0, parts8, length)
-			var gains [parts8]float64
-			for k := range gains {
-				a, b := t.wish.of(g.functions, present.usages, k, k+1, length/parts8), t.wish.of(g.functions, usages, k, k+1, length/parts8)
-				gains[k] = a.Cost - b.Cost
-			}
-			out.Kept, out.Verdict = judge(&out.Validation, gains[:])
-			for _, v := range g.values {
-				out.Tried = append(out.Tried, v.String())
-			}
-			if out.Kept {
-				out.values = g.values
-			}
+			found = chosen[i][0].usages
 		}
-		result.Groups = append(result.Groups, out)
+		result.Groups = append(result.Groups, t.compare(g, present.usages, found, result.ids))
 	}
 	return nil
+}
+
+// compare is what a group comes to, by the usages of what was held back; found is nil if nothing better was found.
+func (t *tuner) compare(g *tunedGroup, present, found map[int][]sim.Usage, ids []models.TargetID) tunedResult {
+	length := t.minutes - t.fit
+	now := t.wish.of(g.functions, present, 0, heldParts, length)
+	out := tunedResult{
+		Name: g.name, Targets: len(g.functions), Tried: []string{}, functions: g.functions,
+		Fit: comparison{Present: g.present, Tuned: g.best}, Validation: comparison{Present: now, Tuned: now},
+		Verdict: "nothing that was tried is better than the present values",
+	}
+	if t.by != byAll {
+		for _, f := range g.functions {
+			out.IDs = append(out.IDs, ids[f])
+		}
+	}
+	if found == nil {
+		return out
+	}
+	out.Validation.Tuned = t.wish.of(g.functions, found, 0, heldParts, length)
+	var gains [heldParts]float64
+	for k := range gains {
+		a, b := t.wish.of(g.functions, present, k, k+1, length/heldParts), t.wish.of(g.functions, found, k, k+1, length/heldParts)
+		gains[k] = a.Cost - b.Cost
+	}
+	for _, v := range g.values {
+		out.Tried = append(out.Tried, v.String())
+	}
+	if out.Kept, out.Verdict = judge(&out.Validation, gains[:]); out.Kept {
+		out.values = g.values
+	}
+	return out
 }
 
 // judge says whether a gain on what was held back is more than noise.
@@ -322,7 +338,7 @@ func (b *backtest) usages(ctx context.Context, functions []int, count int) ([][]
 	out := make([][]sim.Usage, len(functions))
 	for k, i := range functions {
 		platform := b.platform
-		entry := sim.Entry{Policy: nil, Lead: b.past.leads[i], KeepAlive: platform.KeepAlive}
+		entry := sim.Entry{Lead: b.past.leads[i], KeepAlive: platform.KeepAlive}
 		length := b.past.trace.Minutes - b.platform.CountFrom
 		var before sim.Usage
 		parts := make([]sim.Usage, count)

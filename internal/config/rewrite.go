@@ -45,7 +45,7 @@ func Rewrite(data []byte, overrides []Override, cfg *Config, own []Own) ([]byte,
 			}
 			fresh = append(fresh, node)
 		}
-		list.Content = append(fresh, list.Content...)
+		list.Content, list.Style = append(fresh, list.Content...), 0 // an entry a line
 	}
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
