@@ -179,9 +179,9 @@ func TestKeepAliveBand(t *testing.T) {
 	t.Parallel()
 	p := mustNew(t, nil)
 	for _, test := range []struct{ now, want time.Duration }{
-		{350 * time.Second, 350 * time.Second}, // the break-even is 400 s
-		{300 * time.Second, 400 * time.Second},
-		{0, 400 * time.Second},
+		{50 * time.Second, 50 * time.Second}, // without history it is 46 s
+		{300 * time.Second, 46 * time.Second},
+		{0, 46 * time.Second},
 	} {
 		f := facts(0)
 		f.Current = models.Warm(0).WithKeepAlive(test.now)
@@ -193,12 +193,42 @@ func TestKeepAliveBand(t *testing.T) {
 		}
 	}
 	f := facts(0)
-	f.Target.Limits.MaxKeepAlive = 90 * time.Second
+	f.Target.Limits.MaxKeepAlive = 30 * time.Second
 	m, now := fed(p, f, 1, repeat(10, 0)...)
 	f.Now = now
 	d := p.Decide(f, m)
-	if got, _ := d.Desired.KeepAlive(); got != 90*time.Second {
-		t.Errorf("keep-alive %s above the limit of 90 s", got)
+	if got, _ := d.Desired.KeepAlive(); got != 30*time.Second {
+		t.Errorf("keep-alive %s above the limit of 30 s", got)
+	}
+}
+
+// TestFirstKeepAlive checks that a target of which nothing is known gets a keep-alive at once, unless it has a longer one, and
+// that the first outage after that leaves it alone.
+func TestFirstKeepAlive(t *testing.T) {
+	t.Parallel()
+	p := mustNew(t, nil)
+	for _, test := range []struct {
+		name  string
+		now   time.Duration
+		bins  int
+		known bool
+		want  time.Duration
+		set   bool
+	}{
+		{name: "none", known: true, want: 46 * time.Second, set: true},
+		{name: "longer", now: time.Hour, known: true},
+		{name: "unknown"},
+		{name: "outage", bins: 5, known: true},
+	} {
+		f := facts(0)
+		f.Data = models.DataMissing
+		f.Current, f.CurrentKnown = models.Warm(0).WithKeepAlive(test.now), test.known
+		m, now := fed(p, f, 1, repeat(test.bins, 0)...)
+		f.Now = now
+		d := p.Decide(f, m)
+		if got, set := d.Desired.KeepAlive(); got != test.want || set != test.set {
+			t.Errorf("%s: keep-alive %s, set %v; want %s, %v", test.name, got, set, test.want, test.set)
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ func guardMissing(pr *proposal) {
 	if fresh && pr.reactive >= 0 || !pr.warmSet && !pr.keepSet {
 		return
 	}
-	pr.keepSet, pr.missing = false, true
+	pr.keepSet, pr.missing = pr.keepSet && pr.startsKeeping(), true
 	if !pr.warmSet {
 		pr.because(models.ReasonMissingHold)
 		return
@@ -48,4 +48,14 @@ func scaledUp(pr *proposal) int {
 	}
 	to := math.Ceil(float64(base) * pr.cfg.MissingScaleUpFactor)
 	return max(pr.have, int(min(to, maxInstances)))
+}
+
+// startsKeeping reports whether the keep-alive is to be set although nothing is known yet: where that which is in force is
+// shorter than what a target without history deserves, so that the very first instances do not end at once.
+func (pr *proposal) startsKeeping() bool {
+	if pr.memory.seen > 0 || !pr.facts.CurrentKnown {
+		return false
+	}
+	now, ok := pr.facts.Current.KeepAlive()
+	return ok && now < pr.keep
 }

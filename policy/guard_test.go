@@ -27,7 +27,7 @@ func TestGuards(t *testing.T) {
 		{name: "steady load is kept warm", have: 0, low: 10, want: 25, code: models.ReasonReactive},
 		{
 			name: "silence needs nothing", counts: repeat(30, 0), have: 0, want: 0, code: models.ReasonUnchanged,
-			facts: func(f *Facts) { f.Current = f.Current.WithKeepAlive(400 * time.Second) },
+			facts: func(f *Facts) { f.Current = f.Current.WithKeepAlive(46 * time.Second) },
 		},
 		{
 			name: "missing data holds", have: 40, want: 40, code: models.ReasonMissingHold,

@@ -45,16 +45,14 @@ func (h *gapHistogram) add(gap, weight float64) {
 //
 //	K = argmin Σ h(g)·(g ≤ K ? g : K + B).
 //
-// Without any gap it is B: a rule that costs at most twice the best possible, whatever comes (the ski-rental bound).
+// Without any gap those believed in decide alone: a function that is not known to come back is mostly one that does not soon,
+// so that this is shorter than B.
 func (h *gapHistogram) best(breakEven, limit float64) float64 {
 	total := 0.0
 	for _, n := range h {
 		total += float64(n)
 	}
 	limit = min(limit, maxKeepRatio*breakEven)
-	if total == 0 {
-		return min(breakEven, limit)
-	}
 	ratio := math.Exp(1 / binsPerLog)
 	const prior = float64(priorGaps) / gapBins
 	rest := total + priorGaps

@@ -18,6 +18,8 @@ const (
 	shortGaps = 32
 	longGaps  = 96
 	maxPeak   = 8
+	// priorHops is how many gaps the share of active steps is believed in.
+	priorHops = 1
 )
 
 // add counts a gap and the instances that the step after it needed.
@@ -56,13 +58,13 @@ func (r *renewals) between(lo, hi int) float64 {
 }
 
 // hazard returns the probability that the first active step after a gap is the one `ahead` steps after the last, given that
-// `elapsed` steps after it none has been; base is the share of active steps, believed in with the weight of two gaps. It is
+// `elapsed` steps after it none has been; base is the share of active steps, believed in with the weight of priorHops gaps. It is
 // the mean, on the logit scale, of the counts at that very gap and of those around it.
 func (r *renewals) hazard(ahead, elapsed int, base float64) float64 {
 	left := r.between(elapsed, math.MaxInt)
 	around := max(1, ahead/10)
-	exact := (r.between(ahead, ahead) + 2*base) / (left + 2)
-	smooth := (r.between(ahead-around, ahead+around)/float64(2*around+1) + 2*base) / (left + 2)
+	exact := (r.between(ahead, ahead) + priorHops*base) / (left + priorHops)
+	smooth := (r.between(ahead-around, ahead+around)/float64(2*around+1) + priorHops*base) / (left + priorHops)
 	return 1 / (1 + math.Exp(-(logit(exact)+logit(smooth))/2))
 }
 

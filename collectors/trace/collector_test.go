@@ -177,7 +177,7 @@ func TestCollectRefuses(t *testing.T) {
 		"step of 90 seconds":   {t.Context(), ask(0, 3*time.Minute, 90*time.Second), models.ErrInvalid},
 		"no step":              {t.Context(), ask(0, time.Minute, 0), models.ErrInvalid},
 		"end before start":     {t.Context(), ask(time.Minute, 0, time.Minute), models.ErrInvalid},
-		"before the trace":     {t.Context(), ask(-time.Hour, 0, time.Minute), models.ErrNoData},
+		"before the trace":     {t.Context(), ask(-time.Hour, -time.Minute, time.Minute), models.ErrNoData},
 		"after the trace":      {t.Context(), ask(10*time.Minute, time.Hour, time.Minute), models.ErrNoData},
 		"long after the trace": {t.Context(), ask(20*24*time.Hour, 21*24*time.Hour, time.Minute), models.ErrNoData},
 		"no steps":             {t.Context(), ask(time.Minute, time.Minute, time.Minute), models.ErrInvalid},
@@ -194,6 +194,25 @@ func TestCollectRefuses(t *testing.T) {
 				t.Errorf("got %d targets and %v, want %v", len(got.Targets), err, test.want)
 			}
 		})
+	}
+}
+
+// TestCollectAtTheStart checks that functions are known before their first minute, without any sample.
+func TestCollectAtTheStart(t *testing.T) {
+	t.Parallel()
+	c := NewFromTrace("t", build(t, 10, nil), time.Second)
+	got, err := c.Collect(t.Context(), collectors.Request{
+		Start: testStart.Add(-time.Minute), End: testStart, Step: time.Minute, Signals: both(),
+	})
+	if err != nil || len(got.Targets) == 0 {
+		t.Fatalf("%d targets and %v, want all functions", len(got.Targets), err)
+	}
+	for i := range got.Targets {
+		for sig, s := range got.Targets[i].Series {
+			if s.Len() != 0 {
+				t.Errorf("%s: signal %d has %d samples", got.Targets[i].ID, sig, s.Len())
+			}
+		}
 	}
 }
 
