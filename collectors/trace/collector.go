@@ -117,19 +117,27 @@ func sortedByName(functions []Function) []int {
 func (c *Collector) Trace() *Trace { return c.trace }
 
 // Collect implements collectors.Collector. The step must be a whole number of minutes. A request that ends where the trace
-// starts finds every function, without samples. The labels are shared between results
-// and must not be changed.
+// starts finds every function, without samples. The labels are shared between results and must not be changed.
 func (c *Collector) Collect(ctx context.Context, req collectors.Request) (collectors.Result, error) {
 	w, err := c.window(req)
 	if errors.Is(err, models.ErrNoData) && req.End.Equal(c.trace.Start) && ctx.Err() == nil {
 		// Which functions there are is known before they are invoked.
 		return collectors.Result{Targets: slices.Clone(c.targets)}, nil
 	}
+	var targets []collectors.TargetData
+	if err == nil {
+		targets, err = c.fill(ctx, w, req.Signals)
+	}
 	if err != nil {
 		return collectors.Result{}, fmt.Errorf("collector %q: %w", c.name, err)
 	}
-	invocations := slices.Contains(req.Signals, models.SignalInvocations)
-	duration := slices.Contains(req.Signals, models.SignalDuration)
+	return collectors.Result{Targets: targets}, nil
+}
+
+// fill returns the targets with the series of the window.
+func (c *Collector) fill(ctx context.Context, w *window, signals []models.Signal) ([]collectors.TargetData, error) {
+	invocations := slices.Contains(signals, models.SignalInvocations)
+	duration := slices.Contains(signals, models.SignalDuration)
 	if invocations {
 		w.series += len(c.targets)
 	}
@@ -137,26 +145,27 @@ func (c *Collector) Collect(ctx context.Context, req collectors.Request) (collec
 		w.series += len(c.targets)
 	}
 	targets := slices.Clone(c.targets)
+	if w.series == 0 {
+		return targets, nil
+	}
+	var err error
 	for k := range targets {
 		if k%256 == 0 && ctx.Err() != nil {
-			return collectors.Result{}, fmt.Errorf("collector %q: %w", c.name, context.Cause(ctx))
-		}
-		if w.series == 0 {
-			break
+			return nil, context.Cause(ctx)
 		}
 		rows := c.trace.Rows(c.order[k], w.from, w.from+w.steps*w.minutes)
 		if invocations {
 			if targets[k].Series[models.SignalInvocations], err = w.counts(rows); err != nil {
-				return collectors.Result{}, fmt.Errorf("collector %q: %w", c.name, err)
+				return nil, err
 			}
 		}
 		if duration {
 			if targets[k].Series[models.SignalDuration], err = w.present(rows, c.durations[k]); err != nil {
-				return collectors.Result{}, fmt.Errorf("collector %q: %w", c.name, err)
+				return nil, err
 			}
 		}
 	}
-	return collectors.Result{Targets: targets}, nil
+	return targets, nil
 }
 
 // window is the part of a request that the trace covers.
