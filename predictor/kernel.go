@@ -220,19 +220,7 @@ func (m *Kernel) UnmarshalBinary(data []byte) error {
 	var o KernelOptions
 	o.Period, o.Window = r.int(1, MaxPeriod), r.int(1, MaxPeriod)
 	o.Lambda, o.Shift = r.float(0, maxLambda), r.bool()
-	if r.err != nil {
-		return r.err
-	}
-	fresh, err := NewKernel(o)
-	if err != nil {
-		return err
-	}
-	fresh.tape.readInto(r)
-	if err := r.done(); err != nil {
-		return err
-	}
-	*m = *fresh
-	return nil
+	return restoreTaped(r, m, func() (*Kernel, error) { return NewKernel(o) }, func(fresh *Kernel) *tape { return &fresh.tape })
 }
 
 // Seasons implements MultiSeason.

@@ -169,19 +169,7 @@ func (m *Nearest) UnmarshalBinary(data []byte) error {
 	var o NearestOptions
 	o.Period, o.Long, o.Window = r.int(1, MaxPeriod), r.int(0, MaxPeriod), r.int(1, MaxPeriod)
 	o.Neighbours, o.OffPhase = r.int(1, nearestMost), r.float(1, 100)
-	if r.err != nil {
-		return r.err
-	}
-	fresh, err := NewNearest(o)
-	if err != nil {
-		return err
-	}
-	fresh.tape.readInto(r)
-	if err := r.done(); err != nil {
-		return err
-	}
-	*m = *fresh
-	return nil
+	return restoreTaped(r, m, func() (*Nearest, error) { return NewNearest(o) }, func(fresh *Nearest) *tape { return &fresh.tape })
 }
 
 // Seasons implements MultiSeason.

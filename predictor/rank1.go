@@ -180,19 +180,7 @@ func (m *Rank1) UnmarshalBinary(data []byte) error {
 	var o Rank1Options
 	o.Period, o.Long, o.Shapes = r.int(2, MaxPeriod), r.int(0, MaxPeriod), r.int(1, maxDepth)
 	o.Recur, o.Lambda = r.bool(), r.float(0, 1e6)
-	if r.err != nil {
-		return r.err
-	}
-	fresh, err := NewRank1(o)
-	if err != nil {
-		return err
-	}
-	fresh.tape.readInto(r)
-	if err := r.done(); err != nil {
-		return err
-	}
-	*m = *fresh
-	return nil
+	return restoreTaped(r, m, func() (*Rank1, error) { return NewRank1(o) }, func(fresh *Rank1) *tape { return &fresh.tape })
 }
 
 // Seasons implements MultiSeason.

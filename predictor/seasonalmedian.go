@@ -142,19 +142,7 @@ func (p *SeasonalMedian) UnmarshalBinary(data []byte) error {
 	o.Period, o.Depth, o.Window = r.int(1, MaxPeriod), r.int(1, maxDepth), r.int(0, MaxPeriod)
 	o.Share, o.Decay = r.float(0, 1), r.float(math.SmallestNonzeroFloat64, 1)
 	o.Mean, o.Add = r.bool(), r.bool()
-	if r.err != nil {
-		return r.err
-	}
-	fresh, err := NewSeasonalMedian(o)
-	if err != nil {
-		return err
-	}
-	fresh.tape.readInto(r)
-	if err := r.done(); err != nil {
-		return err
-	}
-	*p = *fresh
-	return nil
+	return restoreTaped(r, p, func() (*SeasonalMedian, error) { return NewSeasonalMedian(o) }, func(fresh *SeasonalMedian) *tape { return &fresh.tape })
 }
 
 // Seasons implements MultiSeason.

@@ -70,3 +70,21 @@ func (t *tape) readInto(r *reader) {
 		t.values[i] = r.float(-MaxValue, MaxValue)
 	}
 }
+
+// restoreTaped finishes reading a model whose state is its options, which the reader has given, and a tape: it makes the model anew,
+// fills the tape and puts it in the place of dst. It changes nothing on an error.
+func restoreTaped[T any](r *reader, dst *T, anew func() (*T, error), tapeOf func(*T) *tape) error {
+	if r.err != nil {
+		return r.err
+	}
+	fresh, err := anew()
+	if err != nil {
+		return err
+	}
+	tapeOf(fresh).readInto(r)
+	if err := r.done(); err != nil {
+		return err
+	}
+	*dst = *fresh
+	return nil
+}
