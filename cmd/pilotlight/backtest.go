@@ -32,14 +32,8 @@ func backtest(stdio app.IO) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Config, "config", "", "configuration file; without --trace the history is that of its collectors")
-	f.StringVar(&o.Trace, "trace", "", "trace folder; with --config, predictor and policy are from there")
-	f.StringVar(&o.From, "from", "", "start of the history, like 2026-01-31 or 2026-01-31T15:04:05Z (default: 14 days before --to, or all of the trace)")
-	f.StringVar(&o.To, "to", "", "end of the history (default: now, or the end of the trace)")
-	f.StringVar(&o.Warmup, "warmup", "", "first part of the history that is not counted (default: 48h if there are more than 4 days, else none)")
-	f.StringVar(&o.Setting, "setting", "customer", "customer (the platform keeps idle instances for free) or provider (all warmth is paid)")
+	historyFlags{&o.Config, &o.Trace, &o.From, &o.To, &o.Warmup, &o.Setting, &lead}.add(cmd)
 	f.StringVar(&o.Current, "current", "", "what runs today, by the name of a baseline: on-demand, fixed-N, floor-N, hpa, kpa, ... (default: on-demand, in the provider setting fixed-10)")
-	f.DurationVar(&lead, "lead", 0, "time until a raised floor is ready, for all targets (default: as configured, 1m for a trace)")
 	f.Float64Var(&cost, "cold-start-cost", 0, "takes the place of policy.cold_start_price: GB-seconds of idle memory that avoiding a second of cold start is worth")
 	f.StringArrayVar(&o.WhatIf, "what-if", nil, "value of the configuration to try, as path=value; may be repeated")
 	f.StringVar(&o.Curve, "curve", app.DefaultCurve, "prices of a cold start for the trade-off curve, or none")

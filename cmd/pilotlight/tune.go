@@ -28,15 +28,9 @@ func tune(stdio app.IO) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Config, "config", "", "configuration file; without --trace the history is that of its collectors")
-	f.StringVar(&o.Trace, "trace", "", "trace folder; with --config, predictor and policy are from there")
+	historyFlags{&o.Config, &o.Trace, &o.From, &o.To, &o.Warmup, &o.Setting, &lead}.add(cmd)
 	f.StringVar(&o.Objective, "objective", "", "price, cold_start_usd=X, cold_start_share=X, p99_latency=D or monthly_usd=X (default: policy.objective of the configuration)")
 	f.StringVar(&o.By, "by", "all", "what gets values of its own: all (targets together), class (busy, regular, rare) or target")
-	f.StringVar(&o.From, "from", "", "start of the history, like 2026-01-31 or 2026-01-31T15:04:05Z (default: 14 days before --to, or all of the trace)")
-	f.StringVar(&o.To, "to", "", "end of the history (default: now, or the end of the trace)")
-	f.StringVar(&o.Warmup, "warmup", "", "first part of the history that is not counted (default: 48h if there are more than 4 days, else none)")
-	f.StringVar(&o.Setting, "setting", "customer", "customer (the platform keeps idle instances for free) or provider (all warmth is paid)")
-	f.DurationVar(&lead, "lead", 0, "time until a raised floor is ready, for all targets (default: as configured, 1m for a trace)")
 	f.StringArrayVar(&o.WhatIf, "what-if", nil, "value of the configuration to begin with, as path=value; may be repeated")
 	f.StringVar(&o.Output, "output", "yaml", "yaml (the configuration) or json (all numbers)")
 	f.IntVar(&o.Workers, "workers", 0, "work done at a time (default: one per core); changes no byte of the result")
