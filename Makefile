@@ -6,7 +6,8 @@ export GOFLAGS ?= -buildvcs=false
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X github.com/prometheus/common/version.Version=$(VERSION)
 TOOLS   := $(CURDIR)/.cache/tools
-LINT    := $(TOOLS)/golangci-lint
+# The cache is this folder's own: a shared one reports findings under the paths of another checkout, where the exclusions miss them.
+LINT    := GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/lint $(TOOLS)/golangci-lint
 ARGS    ?=
 comma   := ,
 
