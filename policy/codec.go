@@ -9,7 +9,7 @@ import (
 )
 
 // memoryVersion is the first byte of a stored memory. A change of what follows needs another.
-const memoryVersion = 2
+const memoryVersion = 3
 
 // MarshalBinary implements encoding.BinaryMarshaler; the result is smaller than 4 KiB. A memory that is restored goes on
 // exactly as the one that was stored.
@@ -34,6 +34,7 @@ func (m *Memory) MarshalBinary() ([]byte, error) {
 	}
 	w.flow(&m.flow, m.end)
 	w.renewals(&m.hops)
+	w.clock(&m.clock)
 	w.ledger(&m.cost)
 	w.spec(&m.spec, m.known)
 	w.uint(m.nrec)
@@ -66,6 +67,7 @@ func (m *Memory) UnmarshalBinary(data []byte) error {
 	}
 	r.flow(&n.flow, n.end)
 	r.renewals(&n.hops)
+	r.clock(&n.clock)
 	r.ledger(&n.cost)
 	n.known = r.spec(&n.spec)
 	n.cost.b, n.cost.free, n.cost.credit = n.spec.breakEven, n.spec.free, n.spec.credit
@@ -131,6 +133,22 @@ func (w *writer) renewals(h *renewals) {
 	}
 	for _, n := range h.peaks {
 		w.uint(int(n))
+	}
+}
+
+func (w *writer) clock(c *clock) {
+	for s, v := range c.visits {
+		if w.uint(int(v)); v == 0 {
+			continue
+		}
+		for _, n := range c.atLeast[s] {
+			if w.uint(int(n)); n == 0 {
+				break // no more instances were in use either
+			}
+		}
+	}
+	for _, e := range c.error {
+		w.float(e)
 	}
 }
 
@@ -246,6 +264,25 @@ func (r *reader) renewals(h *renewals) {
 	}
 	for i := range h.peaks {
 		h.peaks[i] = uint32(r.uint(math.MaxUint32)) //nolint:gosec // bounded by uint
+	}
+}
+
+func (r *reader) clock(c *clock) {
+	const most = fullVisits * visit
+	for s := range c.visits {
+		if c.visits[s] = uint16(r.uint(most)); c.visits[s] == 0 { //nolint:gosec // bounded by uint
+			continue
+		}
+		for n := range c.atLeast[s] {
+			if c.atLeast[s][n] = uint16(r.uint(most)); c.atLeast[s][n] == 0 { //nolint:gosec // bounded by uint
+				break
+			}
+		}
+	}
+	for i := range c.error {
+		if c.error[i] = r.float(); c.error[i] < 0 {
+			r.bad = true
+		}
 	}
 }
 

@@ -77,7 +77,7 @@ func (p *Policy) explain(pr *proposal) {
 	s := strategyOf(pr.strategy)
 	l := &m.cost
 	switch {
-	case s.theta > 0:
+	case s.ahead != noSign:
 		pr.because(models.ReasonRenewal,
 			models.Num("instances", float64(pr.warm)), models.Num("idle_steps", float64(m.bin-m.last-1)),
 			models.Num("cost_s", l.of[pr.strategy].cost), models.Num("cost_of_keep_alive_s", l.of[keepStrategy].cost))

@@ -158,16 +158,12 @@ func (d *demand) values(n int) (at []int, value []float64) {
 	value = make([]float64, len(at))
 	m, t := d.Memory, d.Facts.Target
 	weight := m.spec.breakEven * t.MemoryMB / 1024 * 3600 / m.spec.hold
-	s := strategyOf(d.pr.strategy)
-	if s.theta > 0 {
-		// The next call of a rare function: its load says nothing, its gaps do.
-		chance := 0.0
-		for _, p := range m.returns(m.lag()) {
-			chance = max(chance, p)
-		}
+	if s := strategyOf(d.pr.strategy); s.ahead != noSign {
+		// The next call of a rare function: its load says nothing, its gaps and the clock do.
+		o, ok := m.outlook()
 		for i, to := range at {
-			for k := d.least + 1; k <= to && k <= maxPeak; k++ {
-				value[i] += weight * chance * m.hops.peakAtLeast(k)
+			for k := d.least + 1; ok && k <= to && k <= maxPeak; k++ {
+				value[i] += weight * o.chance(s.ahead, k)
 			}
 		}
 		return at, value

@@ -101,6 +101,10 @@ func (f *flow) skip(from, to float64) {
 func (m *Memory) arrive(s *slice, n int, mean float64) {
 	m.flow.rng.Seed(m.spec.seed, math.Float64bits(s.from))
 	rng := rand.New(&m.flow.rng) //nolint:gosec // a simulation must be repeatable
+	counted := m.counted(mean)
+	if counted {
+		mean = 0
+	}
 	var sums [maxArrivals + 1]float64
 	total := 0.0
 	for i := range sums[:n+1] {
@@ -110,6 +114,9 @@ func (m *Memory) arrive(s *slice, n int, mean float64) {
 	scale := (s.to - s.from) / total
 	for _, sum := range sums[:n] {
 		t := tick(s.from + sum*scale)
+		if counted {
+			t = s.from
+		}
 		m.settleUntil(s, t)
 		m.start(s, t)
 		d := mean
@@ -121,6 +128,12 @@ func (m *Memory) arrive(s *slice, n int, mean float64) {
 		}
 	}
 }
+
+// counted reports whether the source counts the instances that were needed in a step and not invocations: it says so by a duration
+// that is the step itself, as measured durations never are. Where within the step they worked is not known then. They are
+// taken to be needed at its start, all at once, so that its count is what was in use, and an instance that is to be warm for the next
+// step must be kept for one.
+func (m *Memory) counted(mean float64) bool { return m.spec.sigma < 0 && mean == m.step }
 
 // start lets one invocation start at t: if it needs another instance, the gap since that one was last used counts.
 func (m *Memory) start(s *slice, t float64) {

@@ -5,8 +5,8 @@ import "math"
 // A strategy is one way to keep a target warm. Which one pays differs between targets and cannot be told from the load alone,
 // so each target keeps a ledger of what every strategy would have cost it.
 type strategy struct {
-	// theta above 0 warms before the next use of a sparse target, if it is likely by at least theta times the break-even.
-	theta float64
+	// ahead says by what sign to warm before the next use of a sparse target.
+	ahead sign
 	// keepSteps caps the keep-alive at this many steps; below 0 there is no cap.
 	keepSteps float64
 	// floor keeps the instances that the load of the last minutes, or forecast the greater of it and the forecast load, is
@@ -17,23 +17,25 @@ type strategy struct {
 // The strategies, in the order of preference at equal cost.
 const (
 	keepStrategy     = 0 // on demand and keep-alive only
-	floorStrategy    = 6
-	forecastStrategy = 7
-	numStrategies    = 8
+	floorStrategy    = 7
+	forecastStrategy = 8
+	numStrategies    = 9
 )
 
 func strategyOf(i int) strategy {
 	switch i {
 	case 1:
-		return strategy{theta: 1, keepSteps: -1}
+		return strategy{ahead: gapSign}
 	case 2:
-		return strategy{theta: 1, keepSteps: 2}
+		return strategy{ahead: earlyGapSign, keepSteps: 2}
 	case 3:
-		return strategy{theta: 1, keepSteps: 1}
+		return strategy{ahead: clockSign, keepSteps: 1}
 	case 4:
-		return strategy{theta: 1}
+		return strategy{ahead: bothSign, keepSteps: -1}
 	case 5:
-		return strategy{theta: 0.6, keepSteps: 2}
+		return strategy{ahead: bothSign, keepSteps: 1}
+	case 6:
+		return strategy{ahead: bothSign}
 	case floorStrategy:
 		return strategy{keepSteps: -1, floor: true}
 	case forecastStrategy:
@@ -47,7 +49,7 @@ const (
 	// costDecay is what a cost counts a step later: 1/e after 4320 steps, three days of minutes.
 	costDecay = 1 - 1.0/4320
 	// newcomer is the handicap, in cold starts, of every strategy but the first.
-	newcomer = 3
+	newcomer = 2
 	// switchGain is the share by which another strategy must be cheaper to be taken.
 	switchGain = 0.01
 	// maxLag bounds the lead in steps.
@@ -208,7 +210,7 @@ func (l *ledger) ask(m *Memory) {
 		l.keepAll, l.keepUpper, l.fresh = m.gaps.best(l.b, m.spec.maxKeep), m.upper.best(l.b, m.spec.maxKeep), true
 	}
 	up, down := m.reactiveFloors()
-	p := m.returns(lag)
+	ahead := m.wanted()
 	for i := range l.of {
 		a := &l.of[i]
 		a.cost *= costDecay
@@ -227,8 +229,8 @@ func (l *ledger) ask(m *Memory) {
 		switch {
 		case s.floor:
 			want = settle(before, up, down)
-		case s.theta > 0:
-			want = m.renewalFloor(&p, lag, s.theta, a)
+		case s.ahead != noSign:
+			want = m.ask(&ahead, s.ahead, a)
 		}
 		l.set(m, i, lag, want)
 	}
@@ -271,46 +273,4 @@ func (m *Memory) lag() int {
 		return 0
 	}
 	return min(int(math.Ceil(m.spec.lead/m.step-1e-9)), maxLag-1)
-}
-
-// returns gives, for each step from the next to the one after the lead, the probability that a sparse target is invoked
-// again in it; all zero if it cannot be worth a floor.
-func (m *Memory) returns(lag int) [maxLag]float64 {
-	var p [maxLag]float64
-	if m.last < 0 || m.active < 2 || m.spec.breakEven <= m.step*0.5 {
-		return p
-	}
-	base := (float64(m.active) + 0.02) / (float64(m.seen) + 20)
-	elapsed := m.bin - m.last
-	for i := 0; i <= lag; i++ {
-		p[i] = m.hops.hazard(elapsed+i, elapsed, base)
-	}
-	return p
-}
-
-// renewalFloor is what a strategy with theta asks for: enough for the likeliest of the steps until the lead is over. Steps
-// that an on-demand instance will see anyway need none.
-func (m *Memory) renewalFloor(p *[maxLag]float64, lag int, theta float64, a *account) int {
-	threshold := theta * m.step / m.spec.breakEven
-	floor := 0
-	for i := 0; i <= lag; i++ {
-		if p[i] <= threshold || m.alive(a, m.end+float64(i+1)*m.step) {
-			continue
-		}
-		n := 1
-		for n < maxPeak && p[i]*m.hops.peakAtLeast(n+1) > threshold {
-			n++
-		}
-		floor = max(floor, n)
-	}
-	return floor
-}
-
-// alive reports whether an on-demand instance of the strategy lives until t if nothing happens.
-func (m *Memory) alive(a *account, t float64) bool {
-	f := &m.flow
-	if a.gone[0]&1 != 0 || len(f.down) == 0 {
-		return false
-	}
-	return len(f.busy) > 0 || f.down[0]+a.keep >= t
 }

@@ -44,6 +44,7 @@ type Memory struct {
 	gaps  gapHistogram // all gaps
 	upper gapHistogram // gaps of instances above the reactive floor
 	hops  renewals
+	clock clock
 	cost  ledger
 
 	search search // for the price that meets an objective
@@ -143,6 +144,9 @@ func (m *Memory) take(start, step float64, b Bin) {
 	}
 	peak := m.live(start, step, whole)
 	m.peaks[i] = uint16(min(peak, math.MaxUint16)) //nolint:gosec // bounded by min
+	if !math.IsNaN(n) {
+		m.clock.add(slotAt(start, step, 0), peak)
+	}
 	if whole > 0 {
 		if m.last >= 0 {
 			m.hops.add(m.bin-m.last, peak)

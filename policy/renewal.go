@@ -65,13 +65,16 @@ func (r *renewals) hazard(ahead, elapsed int, base float64) float64 {
 	around := max(1, ahead/10)
 	exact := (r.between(ahead, ahead) + priorHops*base) / (left + priorHops)
 	smooth := (r.between(ahead-around, ahead+around)/float64(2*around+1) + priorHops*base) / (left + priorHops)
-	return 1 / (1 + math.Exp(-(logit(exact)+logit(smooth))/2))
+	return sigmoid((logit(exact) + logit(smooth)) / 2)
 }
 
 func logit(p float64) float64 {
 	p = min(max(p, 1e-9), 1-1e-9)
 	return math.Log(p / (1 - p))
 }
+
+// sigmoid is the inverse of logit.
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // peakAtLeast returns the share of first active steps that needed at least n instances.
 func (r *renewals) peakAtLeast(n int) float64 {
