@@ -84,13 +84,13 @@ func TestHistogramScale(t *testing.T) {
 func TestGapsOfATimer(t *testing.T) {
 	t.Parallel()
 	f := facts(0)
-	m, _ := fed(mustNew(t, nil), f, 60) // 60 s each
+	m, _ := fed(mustNew(t, nil), f, 59)
 	for i := range 100 {
 		n := 0.0
 		if i%10 == 0 {
 			n = 1
 		}
-		m.Observe(minuteBin(i, n, 60))
+		m.Observe(minuteBin(i, n, 59))
 	}
 	total, inside := 0.0, 0.0
 	for b, n := range m.gaps {

@@ -89,7 +89,7 @@ func (m *Memory) wanted() wanted {
 			some = false
 			for s, p := range o.chances(i, n) {
 				if int(w[s][i]) == n && p > least {
-					w[s][i], some = uint8(n+1), true //nolint:gosec // at most maxPeak
+					w[s][i], some = uint8(n+1), true
 				}
 			}
 		}
