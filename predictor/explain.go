@@ -22,7 +22,7 @@ func (p *Predictor) Explain() models.Explanation {
 	}
 	r := s.enter()
 	defer s.leave(r)
-	p.weigh(r)
+	p.weigh(r, 0, p.shared.horizon)
 	if e.NoForecast == nil && !slices.Contains(r.ready, true) {
 		because := models.Because(models.ReasonShortHistory, models.Num("steps", float64(p.steps)), models.Num("members_ready", 0))
 		e.NoForecast = &because
