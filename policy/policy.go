@@ -76,7 +76,9 @@ func (p *Policy) Decide(f *Facts, m *Memory) models.Decision {
 	if pr.warmSet && !pr.missing {
 		pr.memory.cost.dataFloor = int32(pr.warm) //nolint:gosec // bounded by maxInstances
 	}
-	p.price(pr, &d)
+	if !f.Unpriced {
+		p.price(pr, &d)
+	}
 	return d
 }
 

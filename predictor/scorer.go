@@ -6,6 +6,7 @@ import "math"
 const (
 	mixPower   = 16   // as repeated squaring in sharpen
 	mixFloor   = 1e-4 // weights below this share are dropped
+	mixLeast   = 0.56 // a ratio below this has a weight below mixFloor
 	minScores  = 20   // errors that a member needs before it competes with members that have them
 	tinyError  = 1e-9 // keeps weights finite where errors are zero
 	errorGuard = 1e29 // bounds an error before it is averaged
@@ -161,23 +162,26 @@ func (s *scorer) errorAt(sh *Shared, k, m int) (e float64, n int) {
 func (s *scorer) weigh(sh *Shared, k int, ready []bool, weights []float64) {
 	need := 0
 	for m, ok := range ready {
-		if _, n := s.errorAt(sh, k, m); ok {
-			need = max(need, n)
+		if ok {
+			need = max(need, int(s.counts[m]))
 		}
 	}
 	need = min(need, minScores)
 	best := math.Inf(1)
 	for m, ok := range ready {
 		weights[m] = -1
-		if e, n := s.errorAt(sh, k, m); ok && n >= need {
+		if ok && int(s.counts[m]) >= need {
+			e, _ := s.errorAt(sh, k, m)
 			weights[m] = e
-			best = min(best, e)
+			if e < best {
+				best = e
+			}
 		}
 	}
 	sum := 0.0
 	for m, e := range weights {
 		weights[m] = 0
-		if e < 0 {
+		if e < 0 || best+tinyError < mixLeast*(e+tinyError) {
 			continue
 		}
 		if w := sharpen((best + tinyError) / (e + tinyError)); w > mixFloor {
@@ -187,7 +191,9 @@ func (s *scorer) weigh(sh *Shared, k int, ready []bool, weights []float64) {
 	}
 	if sum > 0 {
 		for m := range weights {
-			weights[m] /= sum
+			if weights[m] > 0 {
+				weights[m] /= sum
+			}
 		}
 	}
 }

@@ -16,7 +16,7 @@ type minutely struct {
 	*trace.Collector
 
 	trace   *trace.Trace
-	last    int // the minute of the latest answer
+	last    int                     // the minute of the latest answer
 	targets []collectors.TargetData // the latest answer
 	from    []feed
 	values  []float64 // of the latest answer, two for each target

@@ -187,7 +187,7 @@ type recording struct {
 func recordedEngine(r *recording) (*simulated, error) {
 	gate := &engine.Gate{}
 	s := &simulated{now: r.start}
-	r.settings.Alone = true
+	r.settings.Alone, r.settings.Unpriced = true, true
 	allocator, err := policy.NewAllocator(r.shared)
 	if err != nil {
 		return nil, err

@@ -98,6 +98,7 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 		OutOfBand: now.Before(u.outOfBandUntil),
 		Paused:    e.pause.Load().Paused,
 		Unnamed:   true, // settle names what needs a name
+		Unpriced:  set.Unpriced,
 		Notes:     u.notes,
 	}
 	u.predict(u.policy.Reads(&u.facts, u.memory))

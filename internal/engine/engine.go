@@ -50,6 +50,8 @@ type Settings struct {
 	// Alone says that whoever calls Step is the only reader, and does not use what was read before it afterwards. What readers see
 	// is then written in place.
 	Alone bool
+	// Unpriced leaves out what decisions cost and save, which is work for people who read it.
+	Unpriced bool
 	// ConfigHash identifies the configuration in every decision.
 	ConfigHash string
 }

@@ -69,8 +69,8 @@ type unit struct {
 	noForecast *models.Reason
 	unfit      bool
 	// sheet is where forecast lies, and notes where the reasons of the decision being made do, if the engine is Alone; else nil.
-	sheet *predictor.Sheet
-	notes *policy.Notes
+	sheet  *predictor.Sheet
+	notes  *policy.Notes
 	latest *models.Recommendation
 	// recommendations are where latest lies in turns, if the engine is Alone.
 	recommendations *[2]models.Recommendation
