@@ -144,18 +144,18 @@ func (s *scorer) predict(sh *Shared, r *room, spread, last float64) {
 	s.origins++
 }
 
-// errorAt returns the error of member m at lead k and how many it averages. Where there are steps between the leads it is
+// errorAt returns the error of member m at lead k. Where there are steps between the leads it is
 // the greater of the two: what repeats by chance at one lead, such as the last value of a timer, does not at both.
-func (s *scorer) errorAt(sh *Shared, k, m int) (e float64, n int) {
+func (s *scorer) errorAt(sh *Shared, k, m int) float64 {
 	if sh.specs[m].kind == kindClock {
-		return float64(s.errs[m]), int(s.counts[m])
+		return float64(s.errs[m])
 	}
 	i := k*s.l.members + m
-	e, n = float64(s.errs[i]), int(s.counts[m])
+	e := float64(s.errs[i])
 	if k > 0 && s.l.leads[k] > s.l.leads[k-1]+1 {
 		e = max(e, float64(s.errs[i-s.l.members]))
 	}
-	return e, n
+	return e
 }
 
 // weigh writes the weights of lead k from the errors so far; they sum to 1, or are all 0 if no member is ready.
@@ -171,11 +171,8 @@ func (s *scorer) weigh(sh *Shared, k int, ready []bool, weights []float64) {
 	for m, ok := range ready {
 		weights[m] = -1
 		if ok && int(s.counts[m]) >= need {
-			e, _ := s.errorAt(sh, k, m)
-			weights[m] = e
-			if e < best {
-				best = e
-			}
+			weights[m] = s.errorAt(sh, k, m)
+			best = min(best, weights[m])
 		}
 	}
 	sum := 0.0
@@ -191,9 +188,7 @@ func (s *scorer) weigh(sh *Shared, k int, ready []bool, weights []float64) {
 	}
 	if sum > 0 {
 		for m := range weights {
-			if weights[m] > 0 {
-				weights[m] /= sum
-			}
+			weights[m] /= sum
 		}
 	}
 }

@@ -189,10 +189,7 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 	*rec = models.Recommendation{Decision: d, Status: models.StatusNone}
 	p := plan{unit: u}
 	if !known {
-		if e.parts.Settings.Alone {
-			rec.Decision.Reasons = copied(d.Reasons) // for the journal, which may keep them
-		}
-		p.record = &rec.Decision
+		p.record = e.lasting(&rec.Decision)
 	}
 	if d.Changes() {
 		rec.Status = e.statusOf(u, &d, same)
@@ -208,13 +205,16 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 	return p
 }
 
-// copied returns a deep copy of reasons.
-func copied(reasons []models.Reason) []models.Reason {
-	out := slices.Clone(reasons)
-	for i := range out {
-		out[i].Numbers = slices.Clone(out[i].Numbers)
+// lasting gives a decision reasons of its own, for the journal may keep them.
+func (e *Engine) lasting(d *models.Decision) *models.Decision {
+	if !e.parts.Settings.Alone {
+		return d
 	}
-	return out
+	d.Reasons = slices.Clone(d.Reasons)
+	for i := range d.Reasons {
+		d.Reasons[i].Numbers = slices.Clone(d.Reasons[i].Numbers)
+	}
+	return d
 }
 
 // recommendation returns room for the next recommendation of a unit, which is not the latest one.
