@@ -36,6 +36,12 @@ type Facts struct {
 	OutOfBand bool
 	// Paused says that an operator stopped all changes.
 	Paused bool
+	// Unnamed says that the decision needs no ID yet: most decisions of a loop are the same as the one before, whose ID they keep.
+	Unnamed bool
+	// Unpriced says that nobody reads the price of the decision.
+	Unpriced bool
+	// Notes, if not nil, is where the reasons of the decision lie, until the next decision with the same Notes.
+	Notes *Notes
 }
 
 // Bin is what was measured in one step. NaN is unknown.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"pilotlight/models"
@@ -34,6 +35,8 @@ type proposal struct {
 	keepSet bool
 
 	reasons []models.Reason
+	// numbers are those of the reasons, in one block, because nearly every decision has a few.
+	numbers []models.Number
 }
 
 // A guard is one step between what the load asks for and what is done. It may change the proposal, and gives the reason with
@@ -70,7 +73,44 @@ func guards() []guard {
 }
 
 func (pr *proposal) because(code models.ReasonCode, numbers ...models.Number) {
-	pr.reasons = append(pr.reasons, models.Because(code, numbers...))
+	at := len(pr.numbers)
+	pr.numbers = append(pr.numbers, numbers...)
+	pr.reasons = append(pr.reasons, models.Reason{Code: code, Numbers: pr.numbers[at:len(pr.numbers):len(pr.numbers)]})
+}
+
+// Notes is room for the reasons of one decision at a time. The zero Notes is ready.
+type Notes struct {
+	reasons []models.Reason
+	numbers []models.Number
+}
+
+// keep copies reasons with their numbers into the notes, and returns the copy.
+func (n *Notes) keep(reasons []models.Reason) []models.Reason {
+	count := 0
+	for i := range reasons {
+		count += len(reasons[i].Numbers)
+	}
+	n.numbers = slices.Grow(n.numbers[:0], count)
+	n.reasons = append(n.reasons[:0], reasons...)
+	for i := range n.reasons {
+		r := &n.reasons[i]
+		if len(r.Numbers) == 0 {
+			r.Numbers = nil
+			continue
+		}
+		at := len(n.numbers)
+		n.numbers = append(n.numbers, r.Numbers...)
+		r.Numbers = slices.Clip(n.numbers[at:])
+	}
+	return slices.Clip(n.reasons)
+}
+
+// explained returns the reasons so far, to keep.
+func (pr *proposal) explained() []models.Reason {
+	if n := pr.facts.Notes; n != nil {
+		return n.keep(pr.reasons)
+	}
+	return (&Notes{}).keep(pr.reasons)
 }
 
 func (pr *proposal) invalid(detail string) {
@@ -81,8 +121,10 @@ func (pr *proposal) invalid(detail string) {
 
 // move sets the floor and says why.
 func (pr *proposal) move(code models.ReasonCode, to int, numbers ...models.Number) {
-	pr.reasons = append(pr.reasons, models.Because(code, append(numbers,
-		models.Num("from", float64(pr.warm)), models.Num("to", float64(to)))...))
+	pr.because(code, numbers...)
+	pr.numbers = append(pr.numbers, models.Num("from", float64(pr.warm)), models.Num("to", float64(to)))
+	last, n := &pr.reasons[len(pr.reasons)-1], len(numbers)+2
+	last.Numbers = pr.numbers[len(pr.numbers)-n : len(pr.numbers) : len(pr.numbers)]
 	pr.warm = to
 }
 

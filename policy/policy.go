@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"pilotlight/models"
@@ -26,7 +25,9 @@ func New(cfg Config) (*Policy, error) {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
 	p := &Policy{cfg: cfg, guards: guards(), warm: cfg.Prices.rate(), credit: cfg.Prices.credit()}
-	p.rooms = &sync.Pool{New: func() any { return &proposal{reasons: make([]models.Reason, 0, 16)} }}
+	p.rooms = &sync.Pool{New: func() any {
+		return &proposal{reasons: make([]models.Reason, 0, 16), numbers: make([]models.Number, 0, 64)}
+	}}
 	if len(cfg.Schedules)+len(cfg.Freezes) > 0 {
 		read := cfg.times(&checker{})
 		p.times = &read
@@ -47,18 +48,18 @@ func (p *Policy) Decide(f *Facts, m *Memory) models.Decision {
 		d.Current = f.Current
 	}
 	pr, _ := p.rooms.Get().(*proposal)
-	*pr = proposal{cfg: &p.cfg, facts: f, memory: m, times: p.times, reasons: pr.reasons[:0]}
+	*pr = proposal{cfg: &p.cfg, facts: f, memory: m, times: p.times, reasons: pr.reasons[:0], numbers: pr.numbers[:0]}
 	defer p.leave(pr)
 	if !p.admit(pr) {
 		if f.Target != nil {
 			d.Target = f.Target.ID
 		}
-		d.Reasons = slices.Clone(pr.reasons)
-		d.ID = models.NewID("decision", d.Target, d.At, d.ConfigHash)
+		d.Reasons = pr.explained()
+		f.name(&d)
 		return d
 	}
 	d.Target = f.Target.ID
-	d.ID = models.NewID("decision", d.Target, d.At, d.ConfigHash)
+	f.name(&d)
 	p.remember(pr)
 	p.propose(pr, &d)
 	for _, g := range p.guards {
@@ -71,12 +72,21 @@ func (p *Policy) Decide(f *Facts, m *Memory) models.Decision {
 	if d.Desired.Levers() != 0 && !d.Changes() {
 		pr.because(models.ReasonUnchanged, models.Num("warm", float64(pr.have)))
 	}
-	d.Reasons = slices.Clone(pr.reasons)
+	d.Reasons = pr.explained()
 	if pr.warmSet && !pr.missing {
 		pr.memory.cost.dataFloor = int32(pr.warm) //nolint:gosec // bounded by maxInstances
 	}
-	p.price(pr, &d)
+	if !f.Unpriced {
+		p.price(pr, &d)
+	}
 	return d
+}
+
+// name gives a decision its ID, if it is to have one.
+func (f *Facts) name(d *models.Decision) {
+	if !f.Unnamed {
+		d.ID = models.NewID("decision", d.Target, d.At, d.ConfigHash)
+	}
 }
 
 // leave puts a proposal back, without what it points to.

@@ -22,7 +22,7 @@ func (p *Predictor) Explain() models.Explanation {
 	}
 	r := s.enter()
 	defer s.leave(r)
-	p.weigh(r)
+	p.weigh(r, 0, p.shared.horizon)
 	if e.NoForecast == nil && !slices.Contains(r.ready, true) {
 		because := models.Because(models.ReasonShortHistory, models.Num("steps", float64(p.steps)), models.Num("members_ready", 0))
 		e.NoForecast = &because
@@ -33,7 +33,7 @@ func (p *Predictor) Explain() models.Explanation {
 			if k == 0 {
 				e.Members = append(e.Members, models.MemberExplanation{Name: s.specs[m].name, Ready: r.ready[m], Scored: int(a.score.counts[m])})
 			}
-			mae, _ := a.score.errorAt(s, k, m)
+			mae := a.score.errorAt(s, k, m)
 			member := &e.Members[m]
 			member.Errors = append(member.Errors, mae)
 			member.Weights = append(member.Weights, r.weights[k*s.members+m])

@@ -20,42 +20,80 @@ func (p *Predictor) Forecast(id models.TargetID, sig models.Signal, start time.T
 
 // ForecastSteps is Forecast of the steps lo to hi-1 only, 0 being the first after start: the same numbers for less work.
 func (p *Predictor) ForecastSteps(id models.TargetID, sig models.Signal, start time.Time, lo, hi int) (models.Forecast, error) {
+	f, err := p.ForecastOn(&Sheet{}, id, sig, start, lo, hi)
+	if err != nil {
+		return models.Forecast{}, err
+	}
+	return *f, nil
+}
+
+// Sheet is room for one forecast at a time: one that is made on it takes the place of the one before. The zero Sheet is ready.
+type Sheet struct {
+	forecast models.Forecast
+	cells    []float64
+	rows     [][]float64
+}
+
+// lay makes room for n steps of that many quantiles, and returns it with zeros.
+func (s *Sheet) lay(n, levels int) (mean []float64, values [][]float64) {
+	if size := (levels + 1) * n; cap(s.cells) < size {
+		s.cells = make([]float64, size)
+	} else {
+		s.cells = s.cells[:size]
+		clear(s.cells)
+	}
+	if cap(s.rows) < levels {
+		s.rows = make([][]float64, levels)
+	}
+	s.rows = s.rows[:levels]
+	for i := range s.rows {
+		s.rows[i] = s.cells[(i+1)*n : (i+2)*n : (i+2)*n]
+	}
+	return s.cells[:n:n], s.rows
+}
+
+// ForecastOn is ForecastSteps on a sheet, where the forecast stays until the next one is made on it.
+func (p *Predictor) ForecastOn(on *Sheet, id models.TargetID, sig models.Signal, start time.Time, lo, hi int) (*models.Forecast, error) {
 	s := p.shared
 	if lo < 0 || lo >= hi || hi > s.horizon {
-		return models.Forecast{}, fmt.Errorf("forecast of %q: steps %d to %d are not inside the horizon of %d: %w", id, lo, hi, s.horizon, models.ErrInvalid)
+		return nil, fmt.Errorf("forecast of %q: steps %d to %d are not inside the horizon of %d: %w", id, lo, hi, s.horizon, models.ErrInvalid)
 	}
 	if p.observed < s.minSteps {
-		return models.Forecast{}, fmt.Errorf("forecast of %q: %d values of %s seen, %d needed; wait or lower min_history: %w",
+		return nil, fmt.Errorf("forecast of %q: %d values of %s seen, %d needed; wait or lower min_history: %w",
 			id, p.observed, s.step, s.minSteps, models.ErrInsufficientHistory)
 	}
 	spec := models.ForecastSpec{
 		Target: id, Signal: sig, Start: start.Add(time.Duration(lo) * s.step), Step: s.step, Levels: s.levels, Model: modelIdle,
 	}
-	n := hi - lo
-	cells := make([]float64, (len(s.levels)+1)*n)
-	spec.Mean = cells[:n:n]
-	spec.Values = make([][]float64, len(s.levels))
-	for i := range spec.Values {
-		spec.Values[i] = cells[(i+1)*n : (i+2)*n : (i+2)*n]
-	}
+	spec.Mean, spec.Values = on.lay(hi-lo, len(s.levels))
 	if p.awake == nil {
 		spec.Skill = models.Skill{Windows: p.observed}
 		spec.Unfit = verdict(spec.Skill)
-		return models.NewForecast(spec)
+		return on.write(&spec)
 	}
 	r := s.enter()
 	defer s.leave(r)
-	p.weigh(r)
+	p.weigh(r, lo, hi)
 	leader, ok := p.mix(r, lo, spec.Mean)
 	if !ok {
-		return models.Forecast{}, fmt.Errorf("forecast of %q: none of %v is ready after %d steps; add persistence or wait: %w",
+		return nil, fmt.Errorf("forecast of %q: none of %v is ready after %d steps; add persistence or wait: %w",
 			id, s.cfg.Models, p.steps, models.ErrInsufficientHistory)
 	}
 	spec.Model = s.specs[leader].name
 	p.fillQuantiles(r, lo, spec.Mean, spec.Values)
 	spec.Skill = p.awake.base.skill()
 	spec.Unfit = p.awake.unfit(spec.Skill)
-	return models.NewForecast(spec)
+	return on.write(&spec)
+}
+
+// write makes the forecast.
+func (s *Sheet) write(spec *models.ForecastSpec) (*models.Forecast, error) {
+	f, err := models.NewForecast(*spec)
+	if err != nil {
+		return nil, err
+	}
+	s.forecast = f
+	return &s.forecast, nil
 }
 
 // Unfit returns why a forecast made now would be unfit, without making it. It is nil if the forecast would be fit, if there would
@@ -74,19 +112,22 @@ func (p *Predictor) Unfit() *models.Reason {
 
 // unfit returns why a forecast with that skill must not be acted on, or nil.
 func (a *awake) unfit(s models.Skill) *models.Reason {
-	if r := verdict(s); r != nil {
-		return r
+	if s != a.judged || s.Windows == 0 {
+		a.judged, a.judgement = s, verdict(s)
+	}
+	if a.judgement != nil {
+		return a.judgement
 	}
 	return a.drift.verdict()
 }
 
-// weigh asks the members and weighs them at every lead.
-func (p *Predictor) weigh(r *room) {
+// weigh asks the members for some steps and weighs them at every lead.
+func (p *Predictor) weigh(r *room, lo, hi int) {
 	if p.awake.waiting {
-		p.predict(r)
+		p.predict(r, lo, hi)
 		return
 	}
-	p.ask(r)
+	p.ask(r, r.wanted(nil, lo, hi))
 	n := p.shared.members
 	for k := range p.shared.leads {
 		p.awake.score.weigh(p.shared, k, r.ready, r.weights[k*n:(k+1)*n])

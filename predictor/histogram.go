@@ -105,9 +105,15 @@ func (h histogram) quantiles(variant int, levels, dst []float64) {
 				i += 8
 			}
 		}
-		for i < histBins-1 && (h[i] == 0 || rank >= below+float64(h[i])+0.5) {
-			below += float64(h[i])
-			i++
+		for ; i < histBins-1; i++ {
+			if h[i] == 0 {
+				continue
+			}
+			with := below + float64(h[i])
+			if rank < with+0.5 {
+				break
+			}
+			below = with
 		}
 		dst[l] = inside(variant, i, min(max((rank-below-0.5)/max(float64(h[i]), 1), 0), 1))
 	}

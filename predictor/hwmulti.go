@@ -234,6 +234,34 @@ func (w *HoltWintersMulti) Forecast(dst []float64) error {
 	return nil
 }
 
+// forecastSome implements someForecaster.
+func (w *HoltWintersMulti) forecastSome(steps []int, dst []float64) error {
+	if w.steps == 0 {
+		return errWarming
+	}
+	ar, at := w.drive.state, 0
+	for _, h := range steps {
+		for ; at <= h; at++ {
+			ar *= w.drive.rho
+		}
+		dst[h] = w.level + ar
+	}
+	for i := range w.shape.seasons {
+		s := &w.shape.seasons[i]
+		if !w.ready(s) {
+			continue
+		}
+		now := w.steps % s.period
+		for _, h := range steps {
+			dst[h] += w.value(s, (now+h)%s.period)
+		}
+	}
+	for _, h := range steps {
+		dst[h] = max(-MaxValue, min(w.shape.scale.back(dst[h]), MaxValue))
+	}
+	return nil
+}
+
 // MarshalBinary implements encoding.BinaryMarshaler.
 func (w *HoltWintersMulti) MarshalBinary() ([]byte, error) {
 	var b writer

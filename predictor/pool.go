@@ -36,6 +36,9 @@ type awake struct {
 	peaks   peaks
 	drift   drift
 	counts  wholes
+	// judgement is the verdict on the skill judged: it is asked for more often than it changes.
+	judged    models.Skill
+	judgement *models.Reason
 }
 
 // past is the history of a series by age in steps, 1 being the latest.
@@ -173,13 +176,14 @@ func (p *Predictor) settle() {
 		return
 	}
 	r := p.shared.enter()
-	p.predict(r)
+	p.predict(r, 0, 0)
 	p.shared.leave(r)
 }
 
-// predict asks every member, weighs them and leaves the forecasts of the leads to be scored when their time has come.
-func (p *Predictor) predict(r *room) {
-	p.ask(r)
+// predict asks every member, weighs them and leaves the forecasts of the leads to be scored when their time has come. The members
+// are asked for the steps from lo to hi-1 too.
+func (p *Predictor) predict(r *room, lo, hi int) {
+	p.ask(r, r.wanted(p.shared.leads, lo, hi))
 	a := p.awake
 	a.score.predict(p.shared, r, a.quant.spread.value(), a.base.latest)
 	a.waiting = false
@@ -221,19 +225,21 @@ func (p *Predictor) Refit() error {
 	return errors.Join(errs...)
 }
 
-// ask gets the forecasts of every member from the present origin.
-func (p *Predictor) ask(r *room) {
+// ask gets the forecasts of every member from the present origin, at least of the steps listed.
+func (p *Predictor) ask(r *room, steps []int) {
 	for m, f := range p.awake.members {
 		row := r.now[m]
-		g, ok := f.(flatForecaster)
-		if !ok {
+		switch f := f.(type) {
+		case flatForecaster:
+			var v float64
+			v, r.ready[m] = f.flat()
+			for _, h := range steps {
+				row[h] = v
+			}
+		case someForecaster:
+			r.ready[m] = f.forecastSome(steps, row) == nil
+		default:
 			r.ready[m] = f.Forecast(row) == nil
-			continue
-		}
-		v, ok := g.flat()
-		r.ready[m] = ok
-		for h := range row {
-			row[h] = v
 		}
 	}
 }

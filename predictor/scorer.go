@@ -6,6 +6,7 @@ import "math"
 const (
 	mixPower   = 16   // as repeated squaring in sharpen
 	mixFloor   = 1e-4 // weights below this share are dropped
+	mixLeast   = 0.56 // a ratio below this has a weight below mixFloor
 	minScores  = 20   // errors that a member needs before it competes with members that have them
 	tinyError  = 1e-9 // keeps weights finite where errors are zero
 	errorGuard = 1e29 // bounds an error before it is averaged
@@ -143,41 +144,41 @@ func (s *scorer) predict(sh *Shared, r *room, spread, last float64) {
 	s.origins++
 }
 
-// errorAt returns the error of member m at lead k and how many it averages. Where there are steps between the leads it is
+// errorAt returns the error of member m at lead k. Where there are steps between the leads it is
 // the greater of the two: what repeats by chance at one lead, such as the last value of a timer, does not at both.
-func (s *scorer) errorAt(sh *Shared, k, m int) (e float64, n int) {
+func (s *scorer) errorAt(sh *Shared, k, m int) float64 {
 	if sh.specs[m].kind == kindClock {
-		return float64(s.errs[m]), int(s.counts[m])
+		return float64(s.errs[m])
 	}
 	i := k*s.l.members + m
-	e, n = float64(s.errs[i]), int(s.counts[m])
+	e := float64(s.errs[i])
 	if k > 0 && s.l.leads[k] > s.l.leads[k-1]+1 {
 		e = max(e, float64(s.errs[i-s.l.members]))
 	}
-	return e, n
+	return e
 }
 
 // weigh writes the weights of lead k from the errors so far; they sum to 1, or are all 0 if no member is ready.
 func (s *scorer) weigh(sh *Shared, k int, ready []bool, weights []float64) {
 	need := 0
 	for m, ok := range ready {
-		if _, n := s.errorAt(sh, k, m); ok {
-			need = max(need, n)
+		if ok {
+			need = max(need, int(s.counts[m]))
 		}
 	}
 	need = min(need, minScores)
 	best := math.Inf(1)
 	for m, ok := range ready {
 		weights[m] = -1
-		if e, n := s.errorAt(sh, k, m); ok && n >= need {
-			weights[m] = e
-			best = min(best, e)
+		if ok && int(s.counts[m]) >= need {
+			weights[m] = s.errorAt(sh, k, m)
+			best = min(best, weights[m])
 		}
 	}
 	sum := 0.0
 	for m, e := range weights {
 		weights[m] = 0
-		if e < 0 {
+		if e < 0 || best+tinyError < mixLeast*(e+tinyError) {
 			continue
 		}
 		if w := sharpen((best + tinyError) / (e + tinyError)); w > mixFloor {

@@ -61,6 +61,17 @@ func (s *SeasonalNaive) Forecast(dst []float64) error {
 	return nil
 }
 
+// forecastSome implements someForecaster.
+func (s *SeasonalNaive) forecastSome(steps []int, dst []float64) error {
+	if s.hist.len() < s.period || math.IsNaN(s.last) {
+		return errWarming
+	}
+	for _, h := range steps {
+		dst[h] = s.seasonal(s.period - h%s.period)
+	}
+	return nil
+}
+
 // seasonal returns the value of age steps ago, or what replaces it.
 func (s *SeasonalNaive) seasonal(age int) float64 {
 	for ; age <= s.hist.len(); age += s.period {

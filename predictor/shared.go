@@ -56,6 +56,12 @@ type flatForecaster interface {
 	flat() (value float64, ok bool)
 }
 
+// someForecaster is a forecaster that can leave out steps nobody reads.
+type someForecaster interface {
+	// forecastSome is Forecast that fills in the listed steps of dst only; they increase.
+	forecastSome(steps []int, dst []float64) error
+}
+
 // room is where one predictor computes at a time. Nothing in it outlives a call.
 type room struct {
 	// now[m] are the forecasts of member m from the present origin; ready[m] says whether it has any.
@@ -66,6 +72,27 @@ type room struct {
 	// offsets[k*levels+i] is what quantile i adds at lead k.
 	offsets []float64
 	column  []float64
+	// steps are those that members are asked for.
+	steps []int
+}
+
+// wanted lists the steps of the leads and those from lo to hi-1, in their order.
+func (r *room) wanted(leads []int, lo, hi int) []int {
+	steps := r.steps[:0]
+	for _, lead := range leads {
+		for ; lo < min(hi, lead-1); lo++ {
+			steps = append(steps, lo)
+		}
+		if lo == lead-1 {
+			lo++
+		}
+		steps = append(steps, lead-1)
+	}
+	for ; lo < hi; lo++ {
+		steps = append(steps, lo)
+	}
+	r.steps = steps
+	return steps
 }
 
 // NewShared prepares predictors for series with that step.

@@ -362,7 +362,7 @@ func (s *backtestSpec) ofTrace(t *trace.Trace, r *rules) (*past, error) {
 		shared: r.shared, coupled: coupled(r.shared, r.policy), actuators: []string{r.actuator},
 		leads: slices.Repeat([]time.Duration{lead}, len(t.Functions)),
 		collector: func(_ []int, part *trace.Trace) collectors.Collector {
-			return trace.NewFromTrace("trace", part, unknownColdStart)
+			return newMinutely("trace", part, unknownColdStart)
 		},
 		resolver: func(price *float64) (engine.Resolver, error) {
 			c := r.policy

@@ -70,6 +70,8 @@ type backtest struct {
 	example   *example
 	hours     struct{ pilotlight, today []int64 }
 	onCurve   []bool
+	// busiest are all functions in the order of their traffic.
+	busiest []int
 }
 
 // run does the backtest. progress is called with growing numbers, by one goroutine at a time. The same history and options give the
@@ -156,6 +158,7 @@ func (b *backtest) choose() {
 		}
 		return x - y
 	})
+	b.busiest = order
 	b.example = newExample(t, order[0], b.platform.CountFrom)
 	n := min(b.sample, len(order))
 	b.onCurve = make([]bool, len(order))
@@ -351,7 +354,7 @@ func (b *backtest) race(ctx context.Context) ([]raced, error) {
 	field := b.field()
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(b.workers)
-	for i := range t.Functions {
+	for _, i := range b.busiest { // the longest races first, so that no worker waits for one in the end
 		group.Go(func() error {
 			if err := context.Cause(gctx); err != nil {
 				return err

@@ -154,7 +154,7 @@ func replayEngine(t *trace.Trace, act actuators.Actuator, r *rules, o ReplayOpti
 	return recordedEngine(&recording{
 		start: t.Start, settings: replaySettings(o.Workers), predictor: r.predictor, shared: r.shared, journal: engine.Forgetful{},
 		actuator: act, names: []string{r.actuator},
-		source:   engine.Source{Name: "trace", Collector: trace.NewFromTrace("trace", t, time.Second)},
+		source:   engine.Source{Name: "trace", Collector: newMinutely("trace", t, time.Second)},
 		resolver: traceResolver{policy: p, lead: o.Lead, actuator: r.actuator, maxWarm: replayMaxWarm},
 	})
 }
@@ -187,6 +187,7 @@ type recording struct {
 func recordedEngine(r *recording) (*simulated, error) {
 	gate := &engine.Gate{}
 	s := &simulated{now: r.start}
+	r.settings.Alone, r.settings.Unpriced = true, true
 	allocator, err := policy.NewAllocator(r.shared)
 	if err != nil {
 		return nil, err

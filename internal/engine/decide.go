@@ -3,11 +3,13 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"pilotlight/actuators"
 	"pilotlight/models"
 	"pilotlight/policy"
+	"pilotlight/predictor"
 )
 
 // verdict is what a decision comes to: two decisions with the same verdict differ in numbers only, and the journal keeps the
@@ -57,7 +59,7 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 			d := e.hold(u, now, reason)
 			p = e.settle(u, d, now)
 		}
-		u.publish(e.parts.Settings.StaleAfter, now, sourceErr)
+		e.show(u, now, sourceErr)
 	}()
 	if sourceErr == nil {
 		u.skip(end)
@@ -72,7 +74,8 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 		d = e.decide(u, now, sourceErr)
 	}
 	if e.parts.Allocator.Concerns(u.policy) {
-		p.wanted = &d
+		wanted := d // a copy, so that only a decision that waits takes memory
+		p.wanted = &wanted
 		return p
 	}
 	return e.settle(u, d, now)
@@ -81,6 +84,9 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 // decide asks the policy.
 func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision {
 	set := &e.parts.Settings
+	if set.Alone && u.sheet == nil {
+		u.sheet, u.notes = &predictor.Sheet{}, &policy.Notes{}
+	}
 	u.facts = policy.Facts{
 		Now: now, Target: &u.target, Mode: set.Mode, ConfigHash: set.ConfigHash,
 		DurationP50: u.meta.DurationP50, DurationP99: u.meta.DurationP99,
@@ -91,6 +97,9 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 		Warming:   u.known < warmupBins || now.Sub(e.started) < set.RestartHold,
 		OutOfBand: now.Before(u.outOfBandUntil),
 		Paused:    e.pause.Load().Paused,
+		Unnamed:   true, // settle names what needs a name
+		Unpriced:  set.Unpriced,
+		Notes:     u.notes,
 	}
 	u.predict(u.policy.Reads(&u.facts, u.memory))
 	u.facts.Forecast, u.facts.NoForecast = u.forecast, u.noForecast
@@ -170,13 +179,17 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 	same := u.recorded.set && u.recorded.desired == v.desired && u.recorded.current == v.current
 	// The same advice keeps its name, so that an operator can answer it; the journal takes each name once.
 	known := v == u.recorded || same && d.Changes()
-	if known {
+	switch {
+	case known:
 		d.ID = u.recordedID
+	case d.ID == "":
+		d.ID = models.NewID("decision", d.Target, d.At, d.ConfigHash)
 	}
-	rec := &models.Recommendation{Decision: d, Status: models.StatusNone}
+	rec := e.recommendation(u)
+	*rec = models.Recommendation{Decision: d, Status: models.StatusNone}
 	p := plan{unit: u}
 	if !known {
-		p.record = &rec.Decision
+		p.record = e.lasting(&rec.Decision)
 	}
 	if d.Changes() {
 		rec.Status = e.statusOf(u, &d, same)
@@ -190,6 +203,30 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 	}
 	u.latest = rec
 	return p
+}
+
+// lasting gives a decision reasons of its own, for the journal may keep them.
+func (e *Engine) lasting(d *models.Decision) *models.Decision {
+	if !e.parts.Settings.Alone {
+		return d
+	}
+	d.Reasons = slices.Clone(d.Reasons)
+	for i := range d.Reasons {
+		d.Reasons[i].Numbers = slices.Clone(d.Reasons[i].Numbers)
+	}
+	return d
+}
+
+// recommendation returns room for the next recommendation of a unit, which is not the latest one.
+func (e *Engine) recommendation(u *unit) *models.Recommendation {
+	if !e.parts.Settings.Alone {
+		return &models.Recommendation{}
+	}
+	if u.recommendations == nil {
+		u.recommendations = new([2]models.Recommendation)
+	}
+	u.turn = 1 - u.turn
+	return &u.recommendations[u.turn]
 }
 
 // mayAct reports whether a recommendation of that status is carried out at once. While the journal cannot be written nothing

@@ -47,6 +47,11 @@ type Settings struct {
 	Recent time.Duration
 	// Workers is how many targets are worked on at a time, at least 1.
 	Workers int
+	// Alone says that whoever calls Step is the only reader, and does not use what was read before it afterwards. What readers see
+	// is then written in place.
+	Alone bool
+	// Unpriced leaves out what decisions cost and save, which is work for people who read it.
+	Unpriced bool
 	// ConfigHash identifies the configuration in every decision.
 	ConfigHash string
 }
@@ -133,6 +138,9 @@ type Engine struct {
 	doubt   doubt
 	// turn counts the Steps that saved states since the last reload.
 	turn int64
+
+	// sheet is where a forecast lies that somebody asked for, if the engine is Alone.
+	sheet predictor.Sheet
 
 	view atomic.Pointer[view]
 	// orders serialises Pause and Resume, so that journal and memory agree on which came last.

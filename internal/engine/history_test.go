@@ -90,7 +90,7 @@ func TestUnknownIsNotZeroAfterARestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.loadUnit(t.Context(), fresh)
-		fresh.publish(time.Hour, at(91), nil)
+		r.show(fresh, at(91), nil)
 		if s := fresh.published.Load().status; fresh.known == 0 || !math.IsNaN(s.Invocations) || !math.IsNaN(s.Duration) {
 			t.Errorf("%q: after %d minutes and a restart the load is %v, its duration %v", id, fresh.known, s.Invocations, s.Duration)
 		}

@@ -34,7 +34,7 @@ func (e *Engine) share(ctx context.Context, plans []plan, now time.Time, failed 
 			d = e.hold(u, now, *broken)
 		}
 		*p = e.settle(u, e.confirm(ctx, u, d, now), now)
-		u.publish(e.parts.Settings.StaleAfter, now, failed[u.source])
+		e.show(u, now, failed[u.source])
 	})
 }
 

@@ -68,7 +68,13 @@ type unit struct {
 	forecast   *models.Forecast
 	noForecast *models.Reason
 	unfit      bool
-	latest     *models.Recommendation
+	// sheet is where forecast lies, and notes where the reasons of the decision being made do, if the engine is Alone; else nil.
+	sheet  *predictor.Sheet
+	notes  *policy.Notes
+	latest *models.Recommendation
+	// recommendations are where latest lies in turns, if the engine is Alone.
+	recommendations *[2]models.Recommendation
+	turn            int
 	// recorded is the verdict of the newest decision in the journal, and recordedID its id.
 	recorded   verdict
 	recordedID string
@@ -235,14 +241,18 @@ func (u *unit) predict(from, to time.Time) {
 	if f := u.forecast; f != nil && f.Horizon() == hi-lo && f.Start().Equal(u.next.Add(time.Duration(lo)*u.step)) {
 		return // it has been made at this Step already
 	}
-	f, err := u.predictor.ForecastSteps(u.id, models.SignalInvocations, u.next, lo, hi)
+	sheet := u.sheet
+	if sheet == nil {
+		sheet = &predictor.Sheet{}
+	}
+	f, err := u.predictor.ForecastOn(sheet, u.id, models.SignalInvocations, u.next, lo, hi)
 	if err != nil {
 		r := models.Because(models.ReasonShortHistory)
 		r.Detail = err.Error()
 		u.forecast, u.noForecast = nil, &r
 		return
 	}
-	u.forecast, u.noForecast = &f, nil
+	u.forecast, u.noForecast = f, nil
 }
 
 // newPredictor makes a predictor for a unit that is there, whose step may be from before a reload.

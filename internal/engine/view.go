@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pilotlight/models"
+	"pilotlight/predictor"
 )
 
 // view is the list of units that readers see.
@@ -39,11 +40,15 @@ func (e *Engine) stepped() time.Time {
 	return e.last
 }
 
-// publish makes the unit's state the one that readers see.
-func (u *unit) publish(staleAfter time.Duration, now time.Time, sourceErr error) {
-	p := &published{forecast: u.forecast, reason: u.noForecast, unfit: u.unfit}
+// show makes the unit's state the one that readers see.
+func (e *Engine) show(u *unit, now time.Time, sourceErr error) {
+	p := u.published.Load()
+	if p == nil || !e.parts.Settings.Alone {
+		p = &published{}
+	}
+	p.forecast, p.reason, p.unfit = u.forecast, u.noForecast, u.unfit
 	p.status = models.TargetStatus{
-		Target: u.target, Data: u.state(now, sourceErr == nil, staleAfter), LastSample: u.lastSample,
+		Target: u.target, Data: u.state(now, sourceErr == nil, e.parts.Settings.StaleAfter), LastSample: u.lastSample,
 		Invocations: u.bin.Invocations, Duration: u.bin.Duration, Concurrency: u.bin.Concurrency,
 		Observation: u.observation, Observed: u.observed, Latest: u.latest,
 	}
@@ -143,8 +148,15 @@ func (e *Engine) ForecastAt(id models.TargetID, at time.Time) (f models.Forecast
 			return *made, k, nil
 		}
 	}
-	f, err = u.predictor.ForecastSteps(u.id, models.SignalInvocations, u.next, h, h+1)
-	return f, 0, err
+	sheet := &e.sheet
+	if !e.parts.Settings.Alone {
+		sheet = &predictor.Sheet{}
+	}
+	made, err := u.predictor.ForecastOn(sheet, u.id, models.SignalInvocations, u.next, h, h+1)
+	if err != nil {
+		return models.Forecast{}, 0, err
+	}
+	return *made, 0, nil
 }
 
 // nearest is the step that holds what lies ahead, or the nearest one of n.

@@ -58,6 +58,12 @@ func (m *machine) counted(start, end int64) int64 { return max(0, end-max(start,
 
 // settle lets everything happen that happens by itself until time t, inclusive.
 func (m *machine) settle(t int64) {
+	if len(m.floor.rises) == 0 { // as nearly always
+		for len(m.running) > 0 && m.running[0].end <= t {
+			m.finish()
+		}
+		return
+	}
 	for {
 		end := int64(never)
 		if len(m.running) > 0 {
@@ -237,9 +243,13 @@ func (m *machine) push(w work) {
 // pop removes the work that ends first from the heap.
 func (m *machine) pop() work {
 	h := m.running
+	if len(h) == 1 {
+		m.running = h[:0]
+		return h[0]
+	}
 	first, last := h[0], h[len(h)-1]
 	h = h[:len(h)-1]
-	for i := 0; len(h) > 0; {
+	for i := 0; ; {
 		child := 2*i + 1
 		if child+1 < len(h) && h[child+1].end < h[child].end {
 			child++

@@ -29,7 +29,9 @@ const (
 type histogram struct {
 	bins          [histogramBins]int
 	within, above int
-	total         time.Duration
+	// squares is the sum of the squares of the bins.
+	squares int
+	total   time.Duration
 
 	seen       bool
 	idleSince  time.Duration // when the function became idle last
@@ -89,6 +91,7 @@ func (h *histogram) Act(now *sim.Demand, lane *sim.Lane) time.Duration {
 func (h *histogram) learn(idle time.Duration) {
 	h.total += idle
 	if bin := int(idle / time.Minute); bin < histogramBins {
+		h.squares += 2*h.bins[bin] + 1
 		h.bins[bin]++
 		h.within++
 	} else {
@@ -105,7 +108,7 @@ func (h *histogram) windows() (preWarm, keep time.Duration) {
 	case 2*h.above > n:
 		mean := float64(h.total) / float64(n)
 		return time.Duration((1 - forecastMargin) * mean), time.Duration(2 * forecastMargin * mean)
-	case h.variation() < histogramSpread:
+	case h.flat():
 		return 0, histogramBins * time.Minute
 	}
 	head := float64(h.percentile(histogramHead)) * (1 - histogramMargin)
@@ -113,10 +116,21 @@ func (h *histogram) windows() (preWarm, keep time.Duration) {
 	return time.Duration(head * float64(time.Minute)), time.Duration((tail - head) * float64(time.Minute))
 }
 
+// flat reports whether the bins are so much alike that they say nothing. With whole numbers that needs no walk over the bins, but
+// where the two sides are as good as equal.
+func (h *histogram) flat() bool {
+	const sides = 1 + histogramSpread*histogramSpread
+	left, right := histogramBins*float64(h.squares), sides*float64(h.within)*float64(h.within)
+	if math.Abs(left-right) > 1e-9*right {
+		return left < right
+	}
+	return h.variation() < histogramSpread
+}
+
 // variation is the coefficient of variation of the bins.
 func (h *histogram) variation() float64 {
 	mean, squares := float64(h.within)/histogramBins, 0.0
-	for _, n := range h.bins {
+	for _, n := range &h.bins {
 		squares += (float64(n) - mean) * (float64(n) - mean)
 	}
 	return math.Sqrt(squares/histogramBins) / mean
@@ -124,9 +138,9 @@ func (h *histogram) variation() float64 {
 
 // percentile is the bin in which the share of the idle times is reached.
 func (h *histogram) percentile(share float64) int {
-	sum := 0
-	for bin, n := range h.bins {
-		if sum += n; sum > 0 && float64(sum) >= share*float64(h.within) {
+	sum, enough := 0, share*float64(h.within)
+	for bin, n := range &h.bins {
+		if sum += n; sum > 0 && float64(sum) >= enough {
 			return bin
 		}
 	}
