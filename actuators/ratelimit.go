@@ -90,8 +90,8 @@ func AwaitTurn(ctx context.Context, bucket *rate.Limiter) error {
 	default:
 		return &Error{
 			Kind: models.KindThrottled, Op: "wait for the rate limit",
-			Err: fmt.Errorf("the limit of %v calls per second leaves no turn before the deadline; raise it or ask less often: %w",
-				float64(bucket.Limit()), err),
+			Err: fmt.Errorf("the limit of %v calls per second leaves %w; raise it or ask less often: %w",
+				float64(bucket.Limit()), errNoTurn, err),
 		}
 	}
 }

@@ -106,7 +106,7 @@ func (r *retry) repeat(
 	for try := 1; ; try++ {
 		err := call()
 		var platform *Error
-		if err == nil || !errors.As(err, &platform) || !again(platform.Kind) || ctx.Err() != nil {
+		if err == nil || !errors.As(err, &platform) || !again(platform.Kind) || ctx.Err() != nil || hopeless(err) {
 			return err
 		}
 		if try >= r.config.Tries {
@@ -121,6 +121,9 @@ func (r *retry) repeat(
 		}
 	}
 }
+
+// hopeless reports whether the call was not made for a reason that lasts: the platform is left alone, or no turn comes in time.
+func hopeless(err error) bool { return errors.Is(err, ErrUnavailable) || errors.Is(err, errNoTurn) }
 
 // pause waits, or returns why there is to be no further try: the context ended, or inTime, unless nil, rejects the wait.
 func pause(ctx context.Context, wait time.Duration, inTime func(time.Duration) bool) error {

@@ -62,6 +62,8 @@ const (
 	OutcomeDryRun OutcomeStatus = "dry_run"
 	// OutcomePaused: held back because Pilotlight is paused.
 	OutcomePaused OutcomeStatus = "paused"
+	// OutcomeHeld: held back by another check of the gate, which Held names.
+	OutcomeHeld OutcomeStatus = "held"
 	// OutcomeExpired: not sent in time.
 	OutcomeExpired OutcomeStatus = "expired"
 	// OutcomeUnknown: the process ended between intent and outcome, and the platform does not show the capacity.
@@ -91,6 +93,8 @@ type Outcome struct {
 	// Kind and Error say what the platform answered to a failed action.
 	Kind  ErrorKind `json:"kind,omitempty"`
 	Error string    `json:"error,omitempty"`
+	// Held is the check of the gate that held an action of status held back, "" for others.
+	Held ReasonCode `json:"held,omitempty"`
 	// Marks are the target's marks after this outcome.
 	Marks Marks `json:"marks"`
 }
