@@ -173,34 +173,37 @@ func saysNothing(err error) bool {
 		errors.Is(err, models.ErrPaused) || errors.Is(err, models.ErrExpired) || errors.Is(err, models.ErrHeld))
 }
 
+// Breakers are the breakers of a platform: one for its reads and one for its writes, since either can fail while the other works.
+type Breakers struct{ Observe, Apply *Breaker }
+
 // breaking asks a breaker before each call, and tells it how the call ended.
 type breaking struct {
-	inner   Actuator
-	breaker *Breaker
+	inner    Actuator
+	breakers Breakers
 }
 
-// WithBreaker returns an actuator that makes no call while the breaker is open, and tells it how each call ended.
-func WithBreaker(inner Actuator, breaker *Breaker) Actuator {
-	return &breaking{inner: inner, breaker: breaker}
+// WithBreaker returns an actuator that makes no call while the breaker of its kind is open, and tells it how each call ended.
+func WithBreaker(inner Actuator, breakers Breakers) Actuator {
+	return &breaking{inner: inner, breakers: breakers}
 }
 
 // Observe implements Actuator.
 func (b *breaking) Observe(ctx context.Context, target models.Target) (models.Observation, error) {
-	if err := b.breaker.enter(); err != nil {
+	if err := b.breakers.Observe.enter(); err != nil {
 		return models.Observation{}, err
 	}
 	obs, err := b.inner.Observe(ctx, target)
-	b.breaker.leave(err)
+	b.breakers.Observe.leave(err)
 	return obs, err
 }
 
 // Apply implements Actuator.
 func (b *breaking) Apply(ctx context.Context, target models.Target, action models.Action) error {
-	if err := b.breaker.enter(); err != nil {
+	if err := b.breakers.Apply.enter(); err != nil {
 		return err
 	}
 	err := b.inner.Apply(ctx, target, action)
-	b.breaker.leave(err)
+	b.breakers.Apply.leave(err)
 	return err
 }
 
@@ -210,24 +213,29 @@ func (b *breaking) Levers() models.Lever { return b.inner.Levers() }
 // Unwrap returns the actuator inside.
 func (b *breaking) Unwrap() Actuator { return b.inner }
 
-// Available says whether calls are made now; see Breaker.
-func (b *breaking) Available() error { return b.breaker.Available() }
+// Available says whether writes are sent now; see Breaker.
+func (b *breaking) Available() error {
+	if err := b.breakers.Observe.Available(); err != nil {
+		return err
+	}
+	return b.breakers.Apply.Available()
+}
 
 // available turns calls away before they wait for their turn.
 type available struct {
-	inner   Actuator
-	breaker *Breaker
+	inner    Actuator
+	breakers Breakers
 }
 
 // WithAvailable returns an actuator that turns calls away while the breaker is open. Put it around the rate limit, and WithBreaker
 // inside, so that calls which could not be made do not wait for their turn, and those that waited are asked again.
-func WithAvailable(inner Actuator, breaker *Breaker) Actuator {
-	return &available{inner: inner, breaker: breaker}
+func WithAvailable(inner Actuator, breakers Breakers) Actuator {
+	return &available{inner: inner, breakers: breakers}
 }
 
 // Observe implements Actuator.
 func (a *available) Observe(ctx context.Context, target models.Target) (models.Observation, error) {
-	if err := a.breaker.Available(); err != nil {
+	if err := a.breakers.Observe.Available(); err != nil {
 		return models.Observation{}, err
 	}
 	return a.inner.Observe(ctx, target)
@@ -235,7 +243,7 @@ func (a *available) Observe(ctx context.Context, target models.Target) (models.O
 
 // Apply implements Actuator.
 func (a *available) Apply(ctx context.Context, target models.Target, action models.Action) error {
-	if err := a.breaker.Available(); err != nil {
+	if err := a.breakers.Apply.Available(); err != nil {
 		return err
 	}
 	return a.inner.Apply(ctx, target, action)
@@ -247,7 +255,7 @@ func (a *available) Levers() models.Lever { return a.inner.Levers() }
 // Unwrap returns the actuator inside.
 func (a *available) Unwrap() Actuator { return a.inner }
 
-// Available returns nil if the platform of the actuator is called now, else an *Error that wraps ErrUnavailable. It looks through
+// Available returns nil if the platform of the actuator can be read and written to now, else an *Error that wraps ErrUnavailable. It looks through
 // decorators and does no I/O.
 func Available(a Actuator) error {
 	for a != nil {

@@ -41,7 +41,7 @@ func breakerRig() (*fake, actuators.Actuator, *clock, *[]bool) {
 	b := actuators.NewBreaker(actuators.BreakerConfig{
 		Failures: 3, Open: models.Duration(10 * time.Second), Max: models.Duration(40 * time.Second),
 	}, c.now, func(open bool) { *changes = append(*changes, open) })
-	return inner, actuators.WithBreaker(inner, b), c, changes
+	return inner, actuators.WithBreaker(inner, actuators.Breakers{Observe: b, Apply: b}), c, changes
 }
 
 // times returns n errors of a kind.
@@ -209,7 +209,7 @@ func TestDecoratedBreaker(t *testing.T) {
 		t.Errorf("Available returned %v", err)
 	}
 	n, err := testutil.GatherAndCount(reg, "pilotlight_actuator_circuit_open", "pilotlight_actuator_circuit_opened_total")
-	if err != nil || n != 2 {
+	if err != nil || n != 4 {
 		t.Errorf("%d series, %v", n, err)
 	}
 }

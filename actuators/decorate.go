@@ -87,9 +87,12 @@ func Decorate(adapter Actuator, name string, config Config, deps Deps) (Actuator
 	if deps.Metrics != nil {
 		a = WithMetrics(a, deps.Metrics, name, deps.Now)
 	}
-	breaker := NewBreaker(config.Breaker, deps.Now, deps.Metrics.circuit(name))
-	a = WithBreaker(a, breaker)
+	breakers := Breakers{
+		Observe: NewBreaker(config.Breaker, deps.Now, deps.Metrics.circuit(name, opObserve)),
+		Apply:   NewBreaker(config.Breaker, deps.Now, deps.Metrics.circuit(name, opApply)),
+	}
+	a = WithBreaker(a, breakers)
 	a = WithRateLimit(a, config.RateLimit.Limiter())
-	a = WithAvailable(a, breaker)
+	a = WithAvailable(a, breakers)
 	return WithRetry(a, config.Retry, deps.Now), nil
 }

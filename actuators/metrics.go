@@ -44,20 +44,20 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		open: factory.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "pilotlight_actuator_circuit_open",
 			Help: "1 while no call is made to a platform, because the last ones failed.",
-		}, []string{"actuator"}),
+		}, []string{"actuator", "op"}),
 		stops: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "pilotlight_actuator_circuit_opened_total",
 			Help: "How often calls to a platform were stopped, because several in a row failed.",
-		}, []string{"actuator"}),
+		}, []string{"actuator", "op"}),
 	}
 }
 
 // circuit returns what tells that calls to a platform stop or go on; nil metrics tell nobody.
-func (m *Metrics) circuit(name string) func(open bool) {
+func (m *Metrics) circuit(name, op string) func(open bool) {
 	if m == nil {
 		return nil
 	}
-	state, stops := m.open.WithLabelValues(name), m.stops.WithLabelValues(name)
+	state, stops := m.open.WithLabelValues(name, op), m.stops.WithLabelValues(name, op)
 	return func(open bool) {
 		state.Set(0)
 		if open {

@@ -96,6 +96,10 @@ func AwaitTurn(ctx context.Context, bucket *rate.Limiter) error {
 	}
 }
 
+// NoTurn reports whether a call was not made because its turn in the own rate limit would not come in time, which says nothing about
+// the platform.
+func NoTurn(err error) bool { return errors.Is(err, errNoTurn) }
+
 // Levers implements Actuator.
 func (l *rateLimit) Levers() models.Lever { return l.inner.Levers() }
 

@@ -93,6 +93,8 @@ type fakePlatform struct {
 	applied func()
 	// late is the error of the next writes, after the effect.
 	late error
+	// observed is called inside Observe.
+	observed func()
 }
 
 var _ actuators.Actuator = (*fakePlatform)(nil)
@@ -104,6 +106,9 @@ func (p *fakePlatform) Observe(ctx context.Context, t models.Target) (models.Obs
 	defer p.mu.Unlock()
 	if err := context.Cause(ctx); err != nil {
 		return models.Observation{}, err
+	}
+	if p.observed != nil {
+		p.observed()
 	}
 	if p.blind != nil {
 		return models.Observation{}, p.blind
