@@ -110,7 +110,7 @@ func (e *Engine) insist(ctx context.Context, events ...models.Event) error {
 func (e *Engine) send(ctx context.Context, w *write) {
 	u, a := w.unit, &w.action
 	out := models.Outcome{Action: a.ID, Decision: a.Decision, Target: u.id}
-	h := e.admitWrite(w, e.deps.Clock(), false)
+	h := e.admitWrite(w, e.deps.Clock(), sending)
 	if h == nil {
 		h = e.lookAgain(ctx, w)
 	}
@@ -121,7 +121,8 @@ func (e *Engine) send(ctx context.Context, w *write) {
 	}
 	err := u.actuator.Apply(e.lastLook(ctx, w), u.target, *a)
 	now := e.finishing(u, &out, err)
-	seen := !errors.Is(err, actuators.ErrUnavailable) && e.readBack(ctx, w, &out)
+	// What was held back before the first request needs no reading back, which would cost a request too.
+	seen := (out.Held == "" || w.passed.Load()) && e.readBack(ctx, w, &out)
 	if !seen && out.Status == models.OutcomeFailed && (ctx.Err() != nil || mayHaveHappened(out.Kind)) {
 		// The next look at the platform tells, in this process or in the next.
 		u.open = a
@@ -158,14 +159,30 @@ func (e *Engine) finishing(u *unit, out *models.Outcome, err error) time.Time {
 	out.Error = err.Error()
 	var h *held
 	switch {
-	case errors.As(err, &h):
-		out.Held = h.reason.Code
-	case out.Status == models.OutcomeHeld:
-		out.Held = models.ReasonUnavailable
 	case out.Status == models.OutcomeFailed:
 		out.Kind = actuators.KindOf(err)
+	case errors.As(err, &h):
+		out.Held = h.reason.Code
+	default:
+		out.Held = heldBy(out.Status)
 	}
 	return now
+}
+
+// heldBy returns the check of the gate that an outcome of that status comes from, if a decorator of the actuator has made it.
+func heldBy(status models.OutcomeStatus) models.ReasonCode {
+	switch status {
+	case models.OutcomeDryRun:
+		return models.ReasonDryRun
+	case models.OutcomePaused:
+		return models.ReasonPaused
+	case models.OutcomeExpired:
+		return models.ReasonExpired
+	case models.OutcomeHeld:
+		return models.ReasonUnavailable
+	case models.OutcomeApplied, models.OutcomeFailed, models.OutcomeUnknown:
+	}
+	return ""
 }
 
 // finish ends an action that was not sent.
@@ -181,16 +198,21 @@ func mayHaveHappened(kind models.ErrorKind) bool {
 
 // statusOfError returns how an action ended that returned the error.
 func statusOfError(err error) models.OutcomeStatus {
+	_, platform := errors.AsType[*actuators.Error](err)
 	switch {
 	case err == nil:
 		return models.OutcomeApplied
+	case errors.Is(err, actuators.ErrUnavailable):
+		return models.OutcomeHeld
+	case platform:
+		return models.OutcomeFailed // also if a further try was held back
 	case errors.Is(err, models.ErrDryRun):
 		return models.OutcomeDryRun
 	case errors.Is(err, models.ErrPaused):
 		return models.OutcomePaused
 	case errors.Is(err, models.ErrExpired):
 		return models.OutcomeExpired
-	case errors.Is(err, models.ErrHeld), errors.Is(err, actuators.ErrUnavailable):
+	case errors.Is(err, models.ErrHeld):
 		return models.OutcomeHeld
 	}
 	return models.OutcomeFailed
@@ -216,8 +238,9 @@ func (e *Engine) readBack(ctx context.Context, w *write, out *models.Outcome) bo
 		if o.Note != "" {
 			out.Error += ": " + o.Note
 		}
-	case out.Status == models.OutcomeFailed && shows:
-		out.Status, out.Kind, out.Error = models.OutcomeApplied, "", ""
+	case shows:
+		// Whatever was answered, or held a further try back, it is there.
+		out.Status, out.Kind, out.Error, out.Held = models.OutcomeApplied, "", "", ""
 	}
 	return true
 }

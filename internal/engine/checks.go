@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"pilotlight/actuators"
@@ -20,6 +21,8 @@ type write struct {
 	approved, restores bool
 	// worth is what the write is worth against others that wait for the same platform.
 	worth worth
+	// passed says that a request may have been made.
+	passed atomic.Bool
 	// looked is since when what the platform shows counts as just seen.
 	looked time.Time
 }
@@ -30,6 +33,8 @@ type check struct {
 	code models.ReasonCode
 	// early says that a decision which would not pass does not become an intent; the others are asked right before the write only.
 	early bool
+	// outside says that it is not asked from within the call that writes, because it is about whether to make that call.
+	outside bool
 	// restoring says that a write which puts back what was there before Pilotlight must pass it too.
 	restoring bool
 	// holds reports whether the write is held back, and may say more about it.
@@ -44,17 +49,17 @@ type check struct {
 // each request that writes.
 func checks() []check {
 	return []check{
-		{models.ReasonDryRun, false, false, holdMode, models.ErrDryRun},
-		{models.ReasonPaused, false, false, holdPaused, models.ErrPaused},
-		{models.ReasonJournal, false, true, holdJournal, models.ErrHeld},
-		{models.ReasonApproval, false, false, holdApproval, models.ErrHeld},
-		{models.ReasonOutdated, true, false, holdOutdated, models.ErrHeld},
-		{models.ReasonOutOfBand, true, false, holdForeign, models.ErrHeld},
-		{models.ReasonGateBounds, true, false, holdBounds, models.ErrHeld},
-		{models.ReasonLease, false, true, holdLease, models.ErrHeld},
-		{models.ReasonBackOff, true, false, holdBackOff, models.ErrHeld},
-		{models.ReasonUnavailable, true, true, holdUnavailable, models.ErrHeld},
-		{models.ReasonExpired, false, true, holdExpired, models.ErrExpired},
+		{models.ReasonDryRun, false, false, false, holdMode, models.ErrDryRun},
+		{models.ReasonPaused, false, false, false, holdPaused, models.ErrPaused},
+		{models.ReasonJournal, false, false, true, holdJournal, models.ErrHeld},
+		{models.ReasonApproval, false, false, false, holdApproval, models.ErrHeld},
+		{models.ReasonOutdated, true, false, false, holdOutdated, models.ErrHeld},
+		{models.ReasonOutOfBand, true, false, false, holdForeign, models.ErrHeld},
+		{models.ReasonGateBounds, true, false, false, holdBounds, models.ErrHeld},
+		{models.ReasonLease, false, false, true, holdLease, models.ErrHeld},
+		{models.ReasonBackOff, true, false, false, holdBackOff, models.ErrHeld},
+		{models.ReasonUnavailable, true, true, true, holdUnavailable, models.ErrHeld},
+		{models.ReasonExpired, false, false, true, holdExpired, models.ErrExpired},
 	}
 }
 
@@ -140,12 +145,21 @@ func (h *held) Error() string { return h.reason.String() }
 // Unwrap returns the sentinel error of the check.
 func (h *held) Unwrap() error { return h.sentinel }
 
-// admitWrite asks the checks in order and returns the first that holds the write back, or nil. early asks only those that keep a
-// decision from becoming an intent.
-func (e *Engine) admitWrite(w *write, now time.Time, early bool) *held {
+// stage is where on its way a write is.
+type stage int
+
+// The stages: a decision is about to become an intent, an intent is about to be sent, a request is about to be made.
+const (
+	deciding stage = iota
+	sending
+	requesting
+)
+
+// admitWrite asks the checks in order and returns the first that holds the write back at that stage, or nil.
+func (e *Engine) admitWrite(w *write, now time.Time, at stage) *held {
 	for i := range e.checks {
 		c := &e.checks[i]
-		if early && !c.early || w.restores && !c.restoring {
+		if at == deciding && !c.early || at == requesting && c.outside || w.restores && !c.restoring {
 			continue
 		}
 		if holds, detail := c.holds(e, w, now); holds {
@@ -163,9 +177,10 @@ func (e *Engine) admitWrite(w *write, now time.Time, early bool) *held {
 // lastLook returns a context in which the checks are asked again right before each request that writes.
 func (e *Engine) lastLook(ctx context.Context, w *write) context.Context {
 	return actuators.WithCheck(ctx, func() error {
-		if h := e.admitWrite(w, e.deps.Clock(), false); h != nil {
+		if h := e.admitWrite(w, e.deps.Clock(), requesting); h != nil {
 			return h
 		}
+		w.passed.Store(true)
 		return nil
 	})
 }

@@ -262,7 +262,7 @@ func (e *Engine) early(u *unit, d *models.Decision, now time.Time) {
 // obstacle returns why a decision must not become an intent, or nil. It takes the lease of the target if the decision may.
 func (e *Engine) obstacle(u *unit, d *models.Decision, now time.Time) *held {
 	w := e.writeOf(u, d, now)
-	if h := e.admitWrite(w, now, true); h != nil {
+	if h := e.admitWrite(w, now, deciding); h != nil {
 		return h
 	}
 	if e.deps.Lease == nil || d.Mode != models.ModeAuto && u.approved == nil {
@@ -288,9 +288,9 @@ func (e *Engine) takeLease(w *write) *held {
 // beforeNextStep bounds the expiry of an action so that the Step ends before the next one is due: what waits for its turn until
 // then is decided anew, with the newest samples, and does not hold the next Step up.
 func (e *Engine) beforeNextStep(now, expires time.Time) time.Time {
+	const slack = 15 // part of an interval, for the calls that are under way then
 	interval := e.settings().Interval
-	const slack, share = time.Second, 20
-	if next := now.Add(interval - min(slack, interval/share)); next.Before(expires) {
+	if next := now.Add(interval - interval/slack); next.Before(expires) {
 		return next
 	}
 	return expires

@@ -260,7 +260,9 @@ type rig struct {
 	journal   *fakeJournal
 	gate      *Gate
 	now       time.Time
-	parts     Parts
+	// live takes the clock of the bubble that the test runs in.
+	live  bool
+	parts Parts
 }
 
 // newRig builds an engine over the given loads.
@@ -296,11 +298,18 @@ func newRig(t *testing.T, loads map[models.TargetID]load, change ...func(*rig)) 
 	return r
 }
 
+func (r *rig) clock() time.Time {
+	if r.live {
+		return time.Now()
+	}
+	return r.now
+}
+
 // boot starts an engine over the rig's journal and platform, as a process start does.
 func (r *rig) boot() {
 	r.t.Helper()
 	e, err := New(r.parts, Deps{
-		Journal: r.journal, State: r.journal, Gate: r.gate, Clock: func() time.Time { return r.now },
+		Journal: r.journal, State: r.journal, Gate: r.gate, Clock: r.clock,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

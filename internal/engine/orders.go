@@ -86,7 +86,7 @@ func (e *Engine) answer(ctx context.Context, id string, a models.Approval) (mode
 func (e *Engine) approved(ctx context.Context, u *unit, d *models.Decision, now time.Time) (*write, error) {
 	w := e.writeOf(u, d, now)
 	w.approved = true
-	h := e.admitWrite(w, now, true)
+	h := e.admitWrite(w, now, deciding)
 	if h == nil {
 		h = e.takeLease(w)
 	}
