@@ -29,6 +29,9 @@ type Action struct {
 	Target   string    `json:"target" doc:"ID of the target. Untrusted text."`
 	From     Capacity  `json:"from" doc:"The capacity seen before."`
 	To       Capacity  `json:"to" doc:"The capacity to have."`
+	Actuator string    `json:"actuator,omitempty" doc:"The actuator that carries it out."`
+	Ref      string    `json:"ref,omitempty" doc:"The target as its platform names it. Untrusted text."`
+	Restores bool      `json:"restores,omitempty" doc:"Whether it gives back what was there before Pilotlight."`
 	Issued   time.Time `json:"issued" doc:"When the intent was recorded."`
 	Expires  time.Time `json:"expires" doc:"From then on it must not be sent any more."`
 }
@@ -39,6 +42,8 @@ type Marks struct {
 	LastDown *time.Time `json:"last_down,omitempty" doc:"When Pilotlight last lowered the floor."`
 	Set      Capacity   `json:"set" doc:"The capacity Pilotlight last gave."`
 	Original Capacity   `json:"original" doc:"The capacity before Pilotlight first changed it."`
+	Actuator string     `json:"actuator,omitempty" doc:"The actuator that changed it."`
+	Ref      string     `json:"ref,omitempty" doc:"What was changed, as its platform names it. Untrusted text."`
 }
 
 // Outcome is the wire form of models.Outcome.
@@ -142,7 +147,7 @@ func payloadOf(e *models.Event) any {
 		a := e.Action
 		return Action{
 			ID: a.ID, Decision: a.Decision, Target: string(a.Target), From: toCapacity(a.From), To: toCapacity(a.To),
-			Issued: a.Issued.UTC(), Expires: a.Expires.UTC(),
+			Actuator: a.Actuator, Ref: a.Ref, Restores: a.Restores, Issued: a.Issued.UTC(), Expires: a.Expires.UTC(),
 		}
 	case e.Type == models.EventOutcome && e.Outcome != nil:
 		return toOutcome(e.Outcome)
@@ -177,5 +182,6 @@ func toOutcome(o *models.Outcome) Outcome {
 func toMarks(m *models.Marks) Marks {
 	return Marks{
 		LastUp: timeOrNone(m.LastUp), LastDown: timeOrNone(m.LastDown), Set: toCapacity(m.Set), Original: toCapacity(m.Original),
+		Actuator: m.Actuator, Ref: m.Ref,
 	}
 }

@@ -49,6 +49,10 @@ const (
 	ReasonBackOff           ReasonCode = "back_off"
 	ReasonUnavailable       ReasonCode = "platform_unavailable"
 	ReasonOutOfBandOver     ReasonCode = "out_of_band_over"
+	ReasonRestored          ReasonCode = "restored"
+	ReasonStopped           ReasonCode = "restore_stopped"
+	ReasonMoved             ReasonCode = "target_moved"
+	ReasonForgotten         ReasonCode = "target_forgotten"
 	ReasonDryRun            ReasonCode = "dry_run"
 	ReasonJournal           ReasonCode = "journal_unwritable"
 	ReasonApproval          ReasonCode = "approval_missing"
@@ -115,6 +119,10 @@ var reasonMeanings = map[ReasonCode]string{
 	ReasonLease:             "another Pilotlight holds the target",
 	ReasonExpired:           "its turn did not come in time, so it is decided anew",
 	ReasonChanged:           "the platform shows another capacity than the one decided on, so it is decided anew",
+	ReasonRestored:          "an operator gives the target back the capacity that it had before Pilotlight",
+	ReasonStopped:           "an operator has paused again, which ends the restore; run it again to go on",
+	ReasonMoved:             "the target is something else on its platform now, so what was set before says nothing about it",
+	ReasonForgotten:         "the target has not been reported for long, so it is no longer worked on",
 	ReasonOutOfBandOver:     "what somebody else had changed is as it was, so Pilotlight goes on",
 }
 

@@ -106,8 +106,8 @@ func (e *Engine) insist(ctx context.Context, events ...models.Event) error {
 }
 
 // send carries out an intent that is in the journal, reads back and records the outcome. What the gate holds back is not sent, and
-// its outcome is recorded later, along with those of others.
-func (e *Engine) send(ctx context.Context, w *write) {
+// its outcome is recorded later, along with those of others. It returns the outcome as far as it is known.
+func (e *Engine) send(ctx context.Context, w *write) models.Outcome {
 	u, a := w.unit, &w.action
 	out := models.Outcome{Action: a.ID, Decision: a.Decision, Target: u.id}
 	h := e.admitWrite(w, e.deps.Clock(), sending)
@@ -117,7 +117,7 @@ func (e *Engine) send(ctx context.Context, w *write) {
 	if h != nil {
 		e.finish(u, &out, h)
 		u.closed = append(u.closed, models.NewOutcomeEvent(out))
-		return
+		return out
 	}
 	err := u.actuator.Apply(e.lastLook(ctx, w), u.target, *a)
 	now := e.finishing(u, &out, err)
@@ -126,7 +126,7 @@ func (e *Engine) send(ctx context.Context, w *write) {
 	if !seen && out.Status == models.OutcomeFailed && (ctx.Err() != nil || mayHaveHappened(out.Kind)) {
 		// The next look at the platform tells, in this process or in the next.
 		u.open = a
-		return
+		return out
 	}
 	u.learn(a, &out, now, seen)
 	out.Marks = u.marks
@@ -134,6 +134,7 @@ func (e *Engine) send(ctx context.Context, w *write) {
 	if done := models.NewOutcomeEvent(out); e.insist(ctx, done) != nil {
 		u.closed = append(u.closed, done)
 	}
+	return out
 }
 
 // learn keeps of an outcome what later decisions and writes need.
@@ -247,6 +248,12 @@ func (e *Engine) readBack(ctx context.Context, w *write, out *models.Outcome) bo
 
 // marked returns the marks after an applied action.
 func marked(m models.Marks, a *models.Action, now time.Time) models.Marks {
+	if a.Restores {
+		return m.Released()
+	}
+	if a.Actuator != "" || a.Ref != "" {
+		m.Actuator, m.Ref = a.Actuator, a.Ref
+	}
 	// A lever that was set before is not as it was found: only those set for the first time are.
 	m.Original = m.Original.Merge(a.From.Only(a.To.Levers() &^ m.Set.Levers() &^ m.Original.Levers()))
 	m.Set = m.Set.Merge(a.To)

@@ -51,6 +51,7 @@ func checks() []check {
 	return []check{
 		{models.ReasonDryRun, false, false, false, holdMode, models.ErrDryRun},
 		{models.ReasonPaused, false, false, false, holdPaused, models.ErrPaused},
+		{models.ReasonStopped, false, false, true, holdStopped, models.ErrPaused},
 		{models.ReasonJournal, false, false, true, holdJournal, models.ErrHeld},
 		{models.ReasonApproval, false, false, false, holdApproval, models.ErrHeld},
 		{models.ReasonOutdated, true, false, false, holdOutdated, models.ErrHeld},
@@ -69,6 +70,10 @@ func holdMode(e *Engine, w *write, _ time.Time) (bool, string) {
 
 func holdPaused(e *Engine, _ *write, _ time.Time) (bool, string) {
 	return e.pause.Load().Paused || e.deps.Gate.paused.Load(), ""
+}
+
+func holdStopped(e *Engine, w *write, _ time.Time) (bool, string) {
+	return w.restores && e.deps.Gate.stopped.Load(), ""
 }
 
 func holdJournal(e *Engine, _ *write, _ time.Time) (bool, string) {

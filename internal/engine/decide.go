@@ -244,7 +244,7 @@ func (e *Engine) writeOf(u *unit, d *models.Decision, now time.Time) *write {
 		unit: u, mode: d.Mode, decided: d.ConfigHash, config: set.ConfigHash, approved: u.approved != nil, looked: now, worth: worthOf(u, d),
 		action: models.Action{
 			ID: models.NewID("action", u.id, now, d.ID), Decision: d.ID, Target: u.id,
-			From: d.Current, To: d.Desired, Issued: now, Expires: now.Add(set.ActionTTL),
+			From: d.Current, To: d.Desired, Actuator: u.target.Actuator, Ref: u.target.Ref, Issued: now, Expires: now.Add(set.ActionTTL),
 		},
 	}
 }

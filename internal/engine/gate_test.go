@@ -321,6 +321,10 @@ func TestChecks(t *testing.T) {
 	}{
 		{models.ReasonDryRun, models.OutcomeDryRun, func(_ *rig, w *write) { w.mode = models.ModeDryRun }},
 		{models.ReasonPaused, models.OutcomePaused, func(r *rig, _ *write) { r.gate.SetPaused(true) }},
+		{models.ReasonStopped, models.OutcomePaused, func(r *rig, w *write) {
+			w.restores = true
+			r.gate.SetPaused(true)
+		}},
 		{models.ReasonJournal, models.OutcomeHeld, func(r *rig, _ *write) { r.journalErr.Store(&broken) }},
 		{models.ReasonApproval, models.OutcomeHeld, func(_ *rig, w *write) { w.mode = models.ModeApprove }},
 		{models.ReasonOutdated, models.OutcomeHeld, func(_ *rig, w *write) { w.decided = "another" }},
@@ -386,7 +390,7 @@ func TestChecksAreComplete(t *testing.T) {
 		}
 		codes = append(codes, c.code)
 	}
-	if len(codes) != 11 {
+	if len(codes) != 12 {
 		t.Errorf("%d checks; add the new one to TestChecks", len(codes))
 	}
 }

@@ -246,7 +246,7 @@ func (r everyTarget) Resolve(source string, found *collectors.TargetData) (Assig
 		return Assignment{}, false, err
 	}
 	return Assignment{Policy: r.policy, Target: models.Target{
-		ID: found.ID, Collector: source, Actuator: "platform", MemoryMB: 512, ColdStart: 2 * time.Second, Lead: time.Minute,
+		ID: found.ID, Collector: source, Actuator: "platform", Ref: string(found.ID), MemoryMB: 512, ColdStart: 2 * time.Second, Lead: time.Minute,
 		Concurrency: 1, Limits: models.Limits{MaxWarm: r.max},
 	}}, true, nil
 }
