@@ -43,6 +43,10 @@ test-replay: ## Check that decisions never look ahead and repeat byte for byte
 test-crash: ## Kill the daemon 50 times in the middle of its work and count what is left
 	go test -tags crash -count=1 -timeout 20m ./internal/e2e/...
 
+.PHONY: test-faults
+test-faults: ## Let each actuator fail in each way at each moment of a write, and kill the process in between
+	go test -count=1 ./internal/e2e/faults/...
+
 .PHONY: fuzz
 fuzz: ## Fuzz every parser, FUZZTIME each (default 10s)
 	scripts/fuzz.sh $(or $(FUZZTIME),10s)

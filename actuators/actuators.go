@@ -20,7 +20,7 @@ type Actuator interface {
 	// Apply asks the platform for the absolute capacity action.To, only the levers that are set. It is idempotent: applying
 	// the same capacity again is no error and has no further effect. It returns when the platform has accepted the
 	// request, which may take effect later; read back with Observe. Errors are *Error, except the sentinel errors
-	// models.ErrDryRun, models.ErrPaused and models.ErrExpired of decorators.
+	// models.ErrDryRun, models.ErrPaused, models.ErrHeld and models.ErrExpired of decorators.
 	Apply(ctx context.Context, target models.Target, action models.Action) error
 	// Levers says which levers the platform has.
 	Levers() models.Lever

@@ -13,11 +13,15 @@ type Config struct {
 	Timeout   TimeoutConfig   `yaml:"timeout"`
 	Retry     RetryConfig     `yaml:"retry"`
 	RateLimit RateLimitConfig `yaml:"rate_limit"`
+	Breaker   BreakerConfig   `yaml:"breaker"`
 }
 
 // DefaultConfig returns the defaults of all decorators.
 func DefaultConfig() Config {
-	return Config{Timeout: DefaultTimeoutConfig(), Retry: DefaultRetryConfig(), RateLimit: DefaultRateLimitConfig()}
+	return Config{
+		Timeout: DefaultTimeoutConfig(), Retry: DefaultRetryConfig(), RateLimit: DefaultRateLimitConfig(),
+		Breaker: DefaultBreakerConfig(),
+	}
 }
 
 // Validate says all that is wrong, each with its path, or returns nil.
@@ -30,6 +34,7 @@ func (c Config) Validate() error {
 		{"timeout", c.Timeout.Validate()},
 		{"retry", c.Retry.Validate()},
 		{"rate_limit", c.RateLimit.Validate()},
+		{"breaker", c.Breaker.Validate()},
 	} {
 		errs = append(errs, underPath(part.name, part.err)...)
 	}
@@ -64,10 +69,11 @@ type Deps struct {
 
 // Decorate puts all decorators around an adapter, in the order that keeps their promises, from outside to inside:
 //
-//	retry > rate limit > metrics > timeout > expiry > gate > adapter
+//	retry > breaker > rate limit > breaker > metrics > timeout > expiry > gate > adapter
 //
-// Retries take tokens of the rate limit; metrics count every attempt, including those held back; the timeout bounds an
-// attempt and not the wait for its turn; expiry and gate come last, so that nothing can outlast them.
+// Retries take tokens of the rate limit; the breaker is asked before a call waits for its turn and again after it; metrics count
+// every attempt, including those held back; the timeout bounds an attempt and not the wait for its turn; expiry and gate
+// come last, so that nothing can outlast them.
 func Decorate(adapter Actuator, name string, config Config, deps Deps) (Actuator, error) {
 	if adapter == nil || deps.Now == nil {
 		return nil, fmt.Errorf("actuator %q: an adapter and a clock are needed: %w", name, models.ErrInvalid)
@@ -81,6 +87,12 @@ func Decorate(adapter Actuator, name string, config Config, deps Deps) (Actuator
 	if deps.Metrics != nil {
 		a = WithMetrics(a, deps.Metrics, name, deps.Now)
 	}
+	breakers := Breakers{
+		Observe: NewBreaker(config.Breaker, deps.Now, deps.Metrics.circuit(name, opObserve)),
+		Apply:   NewBreaker(config.Breaker, deps.Now, deps.Metrics.circuit(name, opApply)),
+	}
+	a = WithBreaker(a, breakers)
 	a = WithRateLimit(a, config.RateLimit.Limiter())
+	a = WithAvailable(a, breakers)
 	return WithRetry(a, config.Retry, deps.Now), nil
 }

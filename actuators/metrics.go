@@ -22,6 +22,8 @@ const (
 type Metrics struct {
 	calls    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	open     *prometheus.GaugeVec
+	stops    *prometheus.CounterVec
 }
 
 // NewMetrics makes the metrics and registers them with reg; nil registers them nowhere. It panics if they are registered
@@ -32,19 +34,45 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		calls: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "pilotlight_actuator_calls_total",
 			Help: "Calls to a platform by operation (observe, apply) and outcome: ok, an error kind, cancelled, or what held a write " +
-				"back (dry_run, paused, expired).",
+				"back (dry_run, paused, held, expired).",
 		}, []string{"actuator", "op", "outcome"}),
 		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "pilotlight_actuator_call_duration_seconds",
 			Help:    "Time that calls to a platform took, successful or not, without those that were held back.",
 			Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
 		}, []string{"actuator", "op"}),
+		open: factory.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "pilotlight_actuator_circuit_open",
+			Help: "1 while no call is made to a platform, because the last ones failed.",
+		}, []string{"actuator", "op"}),
+		stops: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "pilotlight_actuator_circuit_opened_total",
+			Help: "How often calls to a platform were stopped, because several in a row failed.",
+		}, []string{"actuator", "op"}),
+	}
+}
+
+// circuit returns what tells that calls to a platform stop or go on; nil metrics tell nobody.
+func (m *Metrics) circuit(name, op string) func(open bool) {
+	if m == nil {
+		return nil
+	}
+	state, stops := m.open.WithLabelValues(name, op), m.stops.WithLabelValues(name, op)
+	return func(open bool) {
+		state.Set(0)
+		if open {
+			state.Set(1)
+			stops.Inc()
+		}
 	}
 }
 
 // outcomes are the values of the label outcome; they are few and fixed.
 func outcomes() []string {
-	all := []string{"ok", "cancelled", string(models.OutcomeDryRun), string(models.OutcomePaused), string(models.OutcomeExpired)}
+	all := []string{
+		"ok", "cancelled", string(models.OutcomeDryRun), string(models.OutcomePaused), string(models.OutcomeHeld),
+		string(models.OutcomeExpired),
+	}
 	for _, kind := range models.ErrorKinds() {
 		all = append(all, string(kind))
 	}
@@ -60,6 +88,8 @@ func outcomeOf(err error) (name string, held bool) {
 		return string(models.OutcomeDryRun), true
 	case errors.Is(err, models.ErrPaused):
 		return string(models.OutcomePaused), true
+	case errors.Is(err, models.ErrHeld):
+		return string(models.OutcomeHeld), true
 	case errors.Is(err, models.ErrExpired):
 		return string(models.OutcomeExpired), true
 	}

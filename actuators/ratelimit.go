@@ -90,11 +90,15 @@ func AwaitTurn(ctx context.Context, bucket *rate.Limiter) error {
 	default:
 		return &Error{
 			Kind: models.KindThrottled, Op: "wait for the rate limit",
-			Err: fmt.Errorf("the limit of %v calls per second leaves no turn before the deadline; raise it or ask less often: %w",
-				float64(bucket.Limit()), err),
+			Err: fmt.Errorf("the limit of %v calls per second leaves %w; raise it or ask less often: %w",
+				float64(bucket.Limit()), errNoTurn, err),
 		}
 	}
 }
+
+// NoTurn reports whether a call was not made because its turn in the own rate limit would not come in time, which says nothing about
+// the platform.
+func NoTurn(err error) bool { return errors.Is(err, errNoTurn) }
 
 // Levers implements Actuator.
 func (l *rateLimit) Levers() models.Lever { return l.inner.Levers() }

@@ -103,10 +103,15 @@ func (r *retry) repeat(
 		Multiplier: r.config.Multiplier, RandomizationFactor: r.config.Jitter,
 	}
 	waits.Reset()
+	var before error
 	for try := 1; ; try++ {
 		err := call()
-		var platform *Error
-		if err == nil || !errors.As(err, &platform) || !again(platform.Kind) || ctx.Err() != nil {
+		if before != nil && err != nil && unsent(err) {
+			return lastMade(before, err)
+		}
+		before = err
+		platform, ok := errors.AsType[*Error](err)
+		if !ok || !again(platform.Kind) || ctx.Err() != nil || hopeless(err) {
 			return err
 		}
 		if try >= r.config.Tries {
@@ -121,6 +126,23 @@ func (r *retry) repeat(
 		}
 	}
 }
+
+// lastMade returns the error of the last call that was made, which may have had an effect, and why there was no further one.
+func lastMade(made, held error) error {
+	if hopeless(held) {
+		return joined{made, errors.New("not tried again, " + held.Error())}
+	}
+	return joined{made, fmt.Errorf("not tried again, %w", held)}
+}
+
+// unsent reports whether the call was not made, for reasons of our own.
+func unsent(err error) bool {
+	return hopeless(err) || errors.Is(err, models.ErrDryRun) || errors.Is(err, models.ErrPaused) || errors.Is(err, models.ErrHeld) ||
+		errors.Is(err, models.ErrExpired)
+}
+
+// hopeless reports whether the call was not made for a reason that lasts: the platform is left alone, or no turn comes in time.
+func hopeless(err error) bool { return errors.Is(err, ErrUnavailable) || errors.Is(err, errNoTurn) }
 
 // pause waits, or returns why there is to be no further try: the context ended, or inTime, unless nil, rejects the wait.
 func pause(ctx context.Context, wait time.Duration, inTime func(time.Duration) bool) error {

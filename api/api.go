@@ -81,6 +81,13 @@ type Admin interface {
 	Mode() models.Mode
 }
 
+// Restorer gives targets back the capacity that they had before.
+type Restorer interface {
+	// PutBack pauses all other writes and restores the targets of the order; tell, unless nil, is told of each as it is done. What could
+	// not be restored is in the results, sorted by target.
+	PutBack(ctx context.Context, order models.RestoreOrder, tell func(models.Restored)) ([]models.Restored, error)
+}
+
 // Deps is what New builds the handler from.
 type Deps struct {
 	Fleet           Fleet
@@ -88,6 +95,7 @@ type Deps struct {
 	Recommendations Recommendations
 	Audit           Audit
 	Control         Control
+	Restorer        Restorer
 	Admin           Admin
 	Backtests       Backtests
 	// Gatherer is what /metrics shows; Registerer takes the metrics of this package.
@@ -118,6 +126,7 @@ func (d *Deps) validate() error {
 	need(d.Recommendations != nil, "recommendations are missing")
 	need(d.Audit != nil, "audit is missing")
 	need(d.Control != nil, "control is missing")
+	need(d.Restorer != nil, "restorer is missing")
 	need(d.Admin != nil, "admin is missing")
 	need(d.Backtests != nil, "backtests are missing")
 	need(d.Gatherer != nil, "gatherer is missing")

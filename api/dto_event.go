@@ -29,6 +29,9 @@ type Action struct {
 	Target   string    `json:"target" doc:"ID of the target. Untrusted text."`
 	From     Capacity  `json:"from" doc:"The capacity seen before."`
 	To       Capacity  `json:"to" doc:"The capacity to have."`
+	Actuator string    `json:"actuator,omitempty" doc:"The actuator that carries it out."`
+	Ref      string    `json:"ref,omitempty" doc:"The target as its platform names it. Untrusted text."`
+	Restores bool      `json:"restores,omitempty" doc:"Whether it gives back what was there before Pilotlight."`
 	Issued   time.Time `json:"issued" doc:"When the intent was recorded."`
 	Expires  time.Time `json:"expires" doc:"From then on it must not be sent any more."`
 }
@@ -39,6 +42,8 @@ type Marks struct {
 	LastDown *time.Time `json:"last_down,omitempty" doc:"When Pilotlight last lowered the floor."`
 	Set      Capacity   `json:"set" doc:"The capacity Pilotlight last gave."`
 	Original Capacity   `json:"original" doc:"The capacity before Pilotlight first changed it."`
+	Actuator string     `json:"actuator,omitempty" doc:"The actuator that changed it."`
+	Ref      string     `json:"ref,omitempty" doc:"What was changed, as its platform names it. Untrusted text."`
 }
 
 // Outcome is the wire form of models.Outcome.
@@ -47,11 +52,25 @@ type Outcome struct {
 	Decision string    `json:"decision" doc:"Id of the decision behind it."`
 	Target   string    `json:"target" doc:"ID of the target. Untrusted text."`
 	At       time.Time `json:"at"`
-	Status   string    `json:"status" enum:"applied,failed,dry_run,paused,expired,unknown" doc:"How the action ended."`
+	Status   string    `json:"status" enum:"applied,failed,dry_run,paused,held,expired,unknown" doc:"How the action ended. held: a check of the gate held it back."`
 	Observed Capacity  `json:"observed" doc:"The capacity read back afterwards."`
 	Kind     string    `json:"kind,omitempty" doc:"What kind of error the platform answered."`
 	Error    string    `json:"error,omitempty" doc:"What the platform answered. Untrusted text."`
+	Held     string    `json:"held,omitempty" doc:"The check of the gate that held the action back: a reason code."`
 	Marks    Marks     `json:"marks"`
+}
+
+// Notice is the wire form of models.Notice.
+type Notice struct {
+	Target   string     `json:"target" doc:"ID of the target. Untrusted text."`
+	At       time.Time  `json:"at"`
+	Code     string     `json:"code" example:"out_of_band_change" doc:"What was noticed: a reason code."`
+	Text     string     `json:"text" doc:"The same in words, with its numbers. Untrusted text."`
+	Observed Capacity   `json:"observed" doc:"The capacity that the platform showed."`
+	Until    *time.Time `json:"until,omitempty" doc:"Until when the target is left alone because of it."`
+	Times    int        `json:"times,omitempty" doc:"How often it has happened lately."`
+	Before   Marks      `json:"before" doc:"The marks before."`
+	Marks    Marks      `json:"marks" doc:"The marks from then on."`
 }
 
 // ControlOrder is the wire form of models.Control.
@@ -79,7 +98,7 @@ func (EventData) Schema(r huma.Registry) *huma.Schema {
 	s := &huma.Schema{Description: "What happened, by the type of the event."}
 	for _, t := range []reflect.Type{
 		reflect.TypeFor[Decision](), reflect.TypeFor[Approval](), reflect.TypeFor[Action](), reflect.TypeFor[Outcome](),
-		reflect.TypeFor[ControlOrder](),
+		reflect.TypeFor[ControlOrder](), reflect.TypeFor[Notice](),
 	} {
 		s.OneOf = append(s.OneOf, r.Schema(t, true, ""))
 	}
@@ -91,7 +110,7 @@ type Event struct {
 	SpecVersion     string    `json:"specversion" enum:"1.0"`
 	ID              string    `json:"id" doc:"Unique."`
 	Source          string    `json:"source" format:"uri-reference" example:"/pilotlight"`
-	Type            string    `json:"type" enum:"pilotlight.decision,pilotlight.approval,pilotlight.action,pilotlight.outcome,pilotlight.control"`
+	Type            string    `json:"type" enum:"pilotlight.decision,pilotlight.approval,pilotlight.action,pilotlight.outcome,pilotlight.control,pilotlight.notice"`
 	Time            time.Time `json:"time"`
 	Subject         string    `json:"subject,omitempty" doc:"ID of the target; absent for orders to the whole process. Untrusted text."`
 	Sequence        string    `json:"sequence,omitempty" pattern:"^[0-9]{20}$" doc:"Place in the journal."`
@@ -128,24 +147,41 @@ func payloadOf(e *models.Event) any {
 		a := e.Action
 		return Action{
 			ID: a.ID, Decision: a.Decision, Target: string(a.Target), From: toCapacity(a.From), To: toCapacity(a.To),
-			Issued: a.Issued.UTC(), Expires: a.Expires.UTC(),
+			Actuator: a.Actuator, Ref: a.Ref, Restores: a.Restores, Issued: a.Issued.UTC(), Expires: a.Expires.UTC(),
 		}
 	case e.Type == models.EventOutcome && e.Outcome != nil:
 		return toOutcome(e.Outcome)
 	case e.Type == models.EventControl && e.Control != nil:
 		c := e.Control
 		return ControlOrder{At: c.At.UTC(), By: c.By, Paused: c.Paused, Note: c.Note}
+	case e.Type == models.EventNotice:
+		return toNotice(e.Notice)
 	}
 	return nil
+}
+
+// toNotice returns nil for no notice.
+func toNotice(n *models.Notice) any {
+	if n == nil {
+		return nil
+	}
+	return Notice{
+		Target: string(n.Target), At: n.At.UTC(), Code: string(n.Code), Text: n.Text, Observed: toCapacity(n.Observed),
+		Until: timeOrNone(n.Until), Times: n.Times, Before: toMarks(&n.Before), Marks: toMarks(&n.Marks),
+	}
 }
 
 func toOutcome(o *models.Outcome) Outcome {
 	return Outcome{
 		Action: o.Action, Decision: o.Decision, Target: string(o.Target), At: o.At.UTC(), Status: string(o.Status),
 		Observed: toCapacity(o.Observed), Kind: string(o.Kind), Error: o.Error,
-		Marks: Marks{
-			LastUp: timeOrNone(o.Marks.LastUp), LastDown: timeOrNone(o.Marks.LastDown), Set: toCapacity(o.Marks.Set),
-			Original: toCapacity(o.Marks.Original),
-		},
+		Held: string(o.Held), Marks: toMarks(&o.Marks),
+	}
+}
+
+func toMarks(m *models.Marks) Marks {
+	return Marks{
+		LastUp: timeOrNone(m.LastUp), LastDown: timeOrNone(m.LastDown), Set: toCapacity(m.Set), Original: toCapacity(m.Original),
+		Actuator: m.Actuator, Ref: m.Ref,
 	}
 }

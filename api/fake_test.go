@@ -34,6 +34,7 @@ var (
 
 // world is a fake of everything behind the API. Err, if set, is what every call that can fail returns.
 type world struct {
+	restores []models.RestoreOrder
 	mu          sync.Mutex
 	targets     []models.TargetStatus
 	events      []models.Event
@@ -360,10 +361,25 @@ func (w *world) Backtests() []api.Backtest {
 }
 
 // deps returns dependencies with both tokens.
+// PutBack implements api.Restorer.
+func (w *world) PutBack(_ context.Context, order models.RestoreOrder, _ func(models.Restored)) ([]models.Restored, error) {
+	w.restores = append(w.restores, order)
+	if order.Note == "fail" {
+		return nil, models.ErrConflict
+	}
+	status := models.RestoreDone
+	if order.DryRun {
+		status = models.RestoreDue
+	}
+	return []models.Restored{{
+		Target: `shop/"<b>`, Actuator: "lambda", Ref: "fn:live", Current: models.Warm(5), Original: models.Warm(0), Status: status, Why: "</script>",
+	}}, nil
+}
+
 func (w *world) deps() api.Deps {
 	reg := prometheus.NewRegistry()
 	return api.Deps{
-		Fleet: w, Explanations: w, Recommendations: w, Audit: w, Control: w, Admin: w, Backtests: w, Gatherer: reg, Registerer: reg,
+		Fleet: w, Explanations: w, Recommendations: w, Audit: w, Control: w, Restorer: w, Admin: w, Backtests: w, Gatherer: reg, Registerer: reg,
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }, Version: "1.2.3-test",
 		Tokens: []api.Token{
 			{Name: "grafana", Role: api.RoleViewer, Secret: viewerSecret},

@@ -64,6 +64,7 @@ func newServer(deps Deps) (*server, error) {
 	s.registerDecisions()
 	s.registerEvents()
 	s.registerControl()
+	s.registerRestore()
 	s.registerBacktests()
 	s.registerAdmin()
 	s.registerHealth()

@@ -44,6 +44,12 @@ type Action struct {
 	// From is the capacity seen before, To the one to have.
 	From Capacity `json:"from"`
 	To   Capacity `json:"to"`
+	// Actuator and Ref name the target on its platform.
+	Actuator string `json:"actuator,omitempty"`
+	Ref      string `json:"ref,omitempty"`
+	// Restores says that To is what was there before Pilotlight first changed it. The platform is given exactly that, also where an
+	// adapter would keep a last warm instance.
+	Restores bool `json:"restores,omitempty"`
 	// Issued is when the action was recorded; from Expires on it must not be sent any more.
 	Issued  time.Time `json:"issued"`
 	Expires time.Time `json:"expires"`
@@ -62,6 +68,8 @@ const (
 	OutcomeDryRun OutcomeStatus = "dry_run"
 	// OutcomePaused: held back because Pilotlight is paused.
 	OutcomePaused OutcomeStatus = "paused"
+	// OutcomeHeld: held back by another check of the gate, which Held names.
+	OutcomeHeld OutcomeStatus = "held"
 	// OutcomeExpired: not sent in time.
 	OutcomeExpired OutcomeStatus = "expired"
 	// OutcomeUnknown: the process ended between intent and outcome, and the platform does not show the capacity.
@@ -77,7 +85,16 @@ type Marks struct {
 	Set Capacity `json:"set"`
 	// Original is the capacity before Pilotlight first changed it.
 	Original Capacity `json:"original"`
+	// Actuator and Ref name what was changed on its platform.
+	Actuator string `json:"actuator,omitempty"`
+	Ref      string `json:"ref,omitempty"`
 }
+
+// Touched reports whether Pilotlight has changed something that is not restored.
+func (m *Marks) Touched() bool { return m.Set.Levers() != 0 || m.Original.Levers() != 0 }
+
+// Released returns the marks of a target that counts as untouched from now on: only the times are left, for the cooldowns.
+func (m *Marks) Released() Marks { return Marks{LastUp: m.LastUp, LastDown: m.LastDown} }
 
 // Outcome is how an action ended. It is recorded durably.
 type Outcome struct {
@@ -91,6 +108,8 @@ type Outcome struct {
 	// Kind and Error say what the platform answered to a failed action.
 	Kind  ErrorKind `json:"kind,omitempty"`
 	Error string    `json:"error,omitempty"`
+	// Held is the check of the gate that held an action of status held back, "" for others.
+	Held ReasonCode `json:"held,omitempty"`
 	// Marks are the target's marks after this outcome.
 	Marks Marks `json:"marks"`
 }

@@ -140,6 +140,24 @@ type Approval struct {
 	Note     string    `json:"note,omitempty"`
 }
 
+// Notice is something that happened to a target and is neither a decision nor an action, such as a change of its capacity by somebody
+// else. It is recorded durably.
+type Notice struct {
+	Target TargetID  `json:"target"`
+	At     time.Time `json:"at"`
+	// Code says what was noticed, Text tells it with its numbers. Text is untrusted.
+	Code ReasonCode `json:"code"`
+	Text string     `json:"text"`
+	// Observed is the capacity that the platform showed; unset levers are unknown.
+	Observed Capacity `json:"observed"`
+	// Until is until when the target is left alone because of it, zero if it is not; Times is how often it has happened lately.
+	Until time.Time `json:"until,omitzero"`
+	Times int       `json:"times,omitempty"`
+	// Before and Marks are the target's marks before and from then on.
+	Before Marks `json:"before"`
+	Marks  Marks `json:"marks"`
+}
+
 // Control is an operator's order to the whole process.
 type Control struct {
 	At     time.Time `json:"at"`

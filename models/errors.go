@@ -22,4 +22,6 @@ var (
 	ErrDryRun = errors.New("dry run: nothing was written")
 	// ErrPaused says that a write was held back because Pilotlight is paused.
 	ErrPaused = errors.New("paused: nothing was written")
+	// ErrHeld says that a write was held back by a check of the gate other than mode and pause.
+	ErrHeld = errors.New("held back: nothing was written")
 )

@@ -17,11 +17,12 @@ const (
 	EventAction   EventType = "pilotlight.action"
 	EventOutcome  EventType = "pilotlight.outcome"
 	EventControl  EventType = "pilotlight.control"
+	EventNotice   EventType = "pilotlight.notice"
 )
 
 // EventTypes returns all types.
 func EventTypes() []EventType {
-	return []EventType{EventDecision, EventApproval, EventAction, EventOutcome, EventControl}
+	return []EventType{EventDecision, EventApproval, EventAction, EventOutcome, EventControl, EventNotice}
 }
 
 // Event is one record of the journal: exactly one of the payloads is set, that of its type.
@@ -40,6 +41,7 @@ type Event struct {
 	Action   *Action
 	Outcome  *Outcome
 	Control  *Control
+	Notice   *Notice
 }
 
 // NewDecisionEvent records a decision.
@@ -65,6 +67,11 @@ func NewOutcomeEvent(o Outcome) Event {
 // NewControlEvent records an operator's order.
 func NewControlEvent(c Control) Event {
 	return Event{ID: "control-" + NewID("control", "", c.At, c.By), Type: EventControl, Time: c.At, Control: &c}
+}
+
+// NewNoticeEvent records what was noticed.
+func NewNoticeEvent(n Notice) Event {
+	return Event{ID: "notice-" + NewID("notice", n.Target, n.At, string(n.Code)), Type: EventNotice, Time: n.At, Target: n.Target, Notice: &n}
 }
 
 // eventJSON is the wire form: CloudEvents 1.0 in JSON, with the sequence as extension attribute.
@@ -107,7 +114,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 func (e *Event) payload() (any, error) {
 	var p any
 	missing, others := true, 0
-	for _, set := range []bool{e.Decision != nil, e.Approval != nil, e.Action != nil, e.Outcome != nil, e.Control != nil} {
+	for _, set := range []bool{e.Decision != nil, e.Approval != nil, e.Action != nil, e.Outcome != nil, e.Control != nil, e.Notice != nil} {
 		if set {
 			others++
 		}
@@ -123,6 +130,8 @@ func (e *Event) payload() (any, error) {
 		p, missing = e.Outcome, e.Outcome == nil
 	case EventControl:
 		p, missing = e.Control, e.Control == nil
+	case EventNotice:
+		p, missing = e.Notice, e.Notice == nil
 	}
 	if missing || others != 1 {
 		return nil, fmt.Errorf("event %s of type %q has no payload of that type, or another one too: %w", e.ID, e.Type, ErrInvalid)
@@ -177,6 +186,9 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	case EventControl:
 		out.Control = new(Control)
 		into = out.Control
+	case EventNotice:
+		out.Notice = new(Notice)
+		into = out.Notice
 	default:
 		return fmt.Errorf("event %q of unknown type %q: %w", in.ID, in.Type, ErrInvalid)
 	}

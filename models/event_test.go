@@ -31,6 +31,10 @@ func oneOfEach() []Event {
 			Marks: Marks{LastUp: at, Set: Warm(3), Original: Warm(0)},
 		}),
 		NewControlEvent(Control{At: at, By: "ops", Paused: true, Note: "maintenance"}),
+		NewNoticeEvent(Notice{
+			Target: "f", At: at, Code: ReasonOutOfBand, Text: "set was 3", Observed: Warm(7), Until: at.Add(time.Hour), Times: 2,
+			Marks: Marks{LastUp: at},
+		}),
 	}
 }
 

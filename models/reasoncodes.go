@@ -46,6 +46,21 @@ const (
 	ReasonObjectiveOut      ReasonCode = "objective_out_of_reach"
 	ReasonLead              ReasonCode = "lead_measured"
 	ReasonPanic             ReasonCode = "internal_error"
+	ReasonBackOff           ReasonCode = "back_off"
+	ReasonUnavailable       ReasonCode = "platform_unavailable"
+	ReasonOutOfBandOver     ReasonCode = "out_of_band_over"
+	ReasonRestored          ReasonCode = "restored"
+	ReasonStopped           ReasonCode = "restore_stopped"
+	ReasonMoved             ReasonCode = "target_moved"
+	ReasonForgotten         ReasonCode = "target_forgotten"
+	ReasonDryRun            ReasonCode = "dry_run"
+	ReasonJournal           ReasonCode = "journal_unwritable"
+	ReasonApproval          ReasonCode = "approval_missing"
+	ReasonOutdated          ReasonCode = "decision_outdated"
+	ReasonGateBounds        ReasonCode = "gate_bounds"
+	ReasonLease             ReasonCode = "lease"
+	ReasonExpired           ReasonCode = "expired"
+	ReasonChanged           ReasonCode = "current_changed"
 )
 
 // reasonMeanings explains each code in words a stranger understands.
@@ -94,6 +109,21 @@ var reasonMeanings = map[ReasonCode]string{
 	ReasonObjectiveOut:      "even warm invocations miss the objective, so no price of a cold start is searched for",
 	ReasonLead:              "warm instances take another time to be ready than configured, so that is reckoned with",
 	ReasonPanic:             "the decision failed inside, so the capacity is held",
+	ReasonBackOff:           "the platform refused for a reason that lasts, so it is asked again later",
+	ReasonUnavailable:       "the platform failed several times in a row, so it is left alone for a while",
+	ReasonDryRun:            "dry-run mode writes nothing",
+	ReasonJournal:           "the journal cannot be written, so nothing is changed",
+	ReasonApproval:          "no operator has approved the change",
+	ReasonOutdated:          "the decision was made under another configuration",
+	ReasonGateBounds:        "outside the limits of the target, so it is refused at the gate",
+	ReasonLease:             "another Pilotlight holds the target",
+	ReasonExpired:           "its turn did not come in time, so it is decided anew",
+	ReasonChanged:           "the platform shows another capacity than the one decided on, so it is decided anew",
+	ReasonRestored:          "an operator gives the target back the capacity that it had before Pilotlight",
+	ReasonStopped:           "an operator has paused again, which ends the restore; run it again to go on",
+	ReasonMoved:             "the target is something else on its platform now, so what was set before says nothing about it",
+	ReasonForgotten:         "the target has not been reported for long, so it is no longer worked on",
+	ReasonOutOfBandOver:     "what somebody else had changed is as it was, so Pilotlight goes on",
 }
 
 // Meaning returns the code in words, or "" for an unknown code.

@@ -135,7 +135,10 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	if err != nil {
 		return err
 	}
-	want := a.reach(have.requested, warm)
+	want := warm
+	if !action.Restores { // what was there before is given back exactly, also none
+		want = a.reach(have.requested, warm)
+	}
 	switch {
 	case want == have.requested && !have.failed():
 		return nil

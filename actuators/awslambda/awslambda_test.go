@@ -365,3 +365,17 @@ func TestRequiredForRate(t *testing.T) {
 		}
 	}
 }
+
+// TestRestoreGivesBackNone removes the configuration when there was none before, also where a last instance is kept otherwise.
+func TestRestoreGivesBackNone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *awslambda.Config, _ *awslambdatest.Config) { c.OnZero = awslambda.OnZeroKeepOne })
+	f.have(t, "fn:live", 5)
+	action := f.action("fn:live", models.Warm(0))
+	action.Restores = true
+	if err := f.actuator.Apply(t.Context(), target("fn:live"), action); err != nil {
+		t.Fatal(err)
+	}
+	f.settle()
+	f.want(t, "fn:live", 0, 0, false)
+}

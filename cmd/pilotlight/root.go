@@ -31,7 +31,7 @@ func root(stdio app.IO) *cobra.Command {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; see %s --help", app.ErrUsage, err, cmd.CommandPath())
 	})
-	cmd.AddCommand(demo(stdio), daemon(stdio), plan(stdio), backtest(stdio), tune(stdio), replay(stdio), forecast(stdio), accuracy(stdio), check(stdio),
+	cmd.AddCommand(demo(stdio), daemon(stdio), plan(stdio), restore(stdio), backtest(stdio), tune(stdio), replay(stdio), forecast(stdio), accuracy(stdio), check(stdio),
 		version(stdio))
 	return cmd
 }
@@ -113,6 +113,37 @@ func plan(stdio app.IO) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Config, "config", "", "configuration file")
+	f.StringVar(&o.Output, "output", "table", "table or json")
+	return cmd
+}
+
+func restore(stdio app.IO) *cobra.Command {
+	var o app.RestoreOptions
+	cmd := &cobra.Command{
+		Use: "restore", Args: noArgs,
+		Short: "Give targets back the capacity they had before Pilotlight; exit 2 if there is something to restore",
+		Long: "restore reads from the journal what Pilotlight has changed and what was there before, and shows it; with --yes it\n" +
+			"gives it back, through the same gate and with the same records as any other write, whatever the mode. What somebody\n" +
+			"else has changed since is left as it is. Afterwards writes are paused until POST /api/v1/resume. It can be repeated.\n" +
+			"It works while no daemon runs; a running one is asked with POST /api/v1/restore.\n\n" +
+			"Exit status: 0 nothing is left to restore, 2 something is and --yes was not given, 1 something could not be restored.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := need(cmd, "config"); err != nil {
+				return err
+			}
+			due, err := app.Restore(cmd.Context(), stdio, o)
+			if err == nil && due {
+				return exitError(2)
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Config, "config", "", "configuration file")
+	f.StringArrayVar(&o.Targets, "target", nil, "restore this target only; may be given several times")
+	f.BoolVar(&o.DryRun, "dry-run", false, "only show what would be restored, which is the default")
+	f.BoolVar(&o.Yes, "yes", false, "restore")
+	f.StringVar(&o.Note, "note", "", "why, for the audit trail")
 	f.StringVar(&o.Output, "output", "table", "table or json")
 	return cmd
 }

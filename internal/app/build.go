@@ -60,6 +60,10 @@ func decoration(l config.CallLimits) actuators.Config {
 	return c
 }
 
+// platformCalls is how many calls to each platform may be under way at a time. It is enough for 15 calls per second that take two
+// seconds each; how many are made per second is bounded by the limits of the actuator.
+const platformCalls = 32
+
 // settings turns the engine's block of the configuration into its settings.
 func settings(cfg *config.Config, mode models.Mode) engine.Settings {
 	c := cfg.Engine()
@@ -71,7 +75,7 @@ func settings(cfg *config.Config, mode models.Mode) engine.Settings {
 		Mode: mode, Interval: c.Interval, Step: c.Step, IngestionDelay: c.IngestionDelay,
 		Lookback: c.Lookback, StaleAfter: c.StaleAfter, ActionTTL: c.ActionTTL,
 		ObserveEvery: c.ObserveEvery, OutOfBandBackoff: c.OutOfBandBackoff, RestartHold: c.RestartHold,
-		CheckpointEvery: c.CheckpointEvery, Recent: c.Recent, Workers: workers, ConfigHash: cfg.Hash(),
+		CheckpointEvery: c.CheckpointEvery, Recent: c.Recent, Workers: workers, Calls: platformCalls, ConfigHash: cfg.Hash(),
 	}
 }
 

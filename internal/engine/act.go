@@ -13,21 +13,21 @@ import (
 // is sent.
 func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 	var events []models.Event
-	var acting []plan
+	var acting []*write
 	for _, p := range plans {
 		events = append(events, p.unit.closed...)
 		if p.record != nil {
 			events = append(events, models.NewDecisionEvent(*p.record))
 		}
-		if p.action != nil {
-			events = append(events, models.NewActionEvent(*p.action))
-			acting = append(acting, p)
+		if p.write != nil {
+			events = append(events, models.NewActionEvent(p.write.action))
+			acting = append(acting, p.write)
 		}
 	}
 	if len(events) > 0 {
 		if err := e.append(ctx, events...); err != nil {
-			for _, p := range acting {
-				p.unit.withdraw(p.action)
+			for _, w := range acting {
+				w.unit.withdraw(&w.action)
 			}
 			return
 		}
@@ -39,13 +39,32 @@ func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 		}
 		p.unit.closed = nil
 	}
-	e.each(len(acting), func(i int) {
-		u := acting[i].unit
-		u.own.Lock()
-		defer u.own.Unlock()
-		e.send(ctx, u, *acting[i].action)
-		u.refresh()
+	e.dispatch(acting, func(w *write) {
+		w.unit.own.Lock()
+		defer w.unit.own.Unlock()
+		e.send(ctx, w)
+		w.unit.refresh()
 	})
+	units := make([]*unit, len(acting))
+	for i, w := range acting {
+		units[i] = w.unit
+	}
+	e.recordNow(ctx, units...)
+}
+
+// recordNow records in one go what could not be, or need not be, recorded before: above all how the writes ended that were not sent.
+// What cannot be recorded now is kept for the next Step.
+func (e *Engine) recordNow(ctx context.Context, units ...*unit) {
+	var events []models.Event
+	for _, u := range units {
+		events = append(events, u.closed...)
+	}
+	if len(events) == 0 || e.insist(ctx, events...) != nil {
+		return
+	}
+	for _, u := range units {
+		u.closed = nil
+	}
 }
 
 // withdraw keeps, for the next time the journal can be written, that an intent was not sent because the journal could not. Part
@@ -86,65 +105,131 @@ func (e *Engine) insist(ctx context.Context, events ...models.Event) error {
 	return e.append(ctx, events...)
 }
 
-// send carries out an intent that is in the journal, reads back and records the outcome.
-func (e *Engine) send(ctx context.Context, u *unit, a models.Action) {
+// send carries out an intent that is in the journal, reads back and records the outcome. What the gate holds back is not sent, and
+// its outcome is recorded later, along with those of others. It returns the outcome as far as it is known.
+func (e *Engine) send(ctx context.Context, w *write) models.Outcome {
+	u, a := w.unit, &w.action
 	out := models.Outcome{Action: a.ID, Decision: a.Decision, Target: u.id}
-	var err error
-	if !e.deps.Clock().Before(a.Expires) {
-		err = models.ErrExpired
-	} else {
-		err = u.actuator.Apply(ctx, u.target, a)
+	h := e.admitWrite(w, e.deps.Clock(), sending)
+	if h == nil {
+		h = e.lookAgain(ctx, w)
 	}
-	now := e.deps.Clock().UTC()
-	out.At, out.Status = now, statusOfError(err)
-	if err != nil {
-		out.Error = err.Error()
-		if out.Status == models.OutcomeFailed {
-			out.Kind = actuators.KindOf(err)
-		}
+	if h != nil {
+		e.finish(u, &out, h)
+		u.closed = append(u.closed, models.NewOutcomeEvent(out))
+		return out
 	}
-	seen := e.readBack(ctx, u, &a, &out)
-	if !seen && out.Status == models.OutcomeFailed && (ctx.Err() != nil || out.Kind == models.KindTimeout) {
-		// It may have happened: the next look at the platform tells, in this process or in the next.
-		u.open = &a
-		return
+	err := u.actuator.Apply(e.lastLook(ctx, w), u.target, *a)
+	now := e.finishing(u, &out, err)
+	// What was held back before the first request needs no reading back, which would cost a request too.
+	seen := (out.Held == "" || w.passed.Load()) && e.readBack(ctx, w, &out)
+	if !seen && out.Status == models.OutcomeFailed && (ctx.Err() != nil || mayHaveHappened(out.Kind)) {
+		// The next look at the platform tells, in this process or in the next.
+		u.open = a
+		return out
 	}
-	if out.Status == models.OutcomeApplied {
-		u.marks = marked(u.marks, &a, now)
-		u.noteRise(&a, seen)
-	}
+	u.learn(a, &out, now, seen)
 	out.Marks = u.marks
 	e.conclude(u, &out)
 	if done := models.NewOutcomeEvent(out); e.insist(ctx, done) != nil {
 		u.closed = append(u.closed, done)
 	}
+	return out
+}
+
+// learn keeps of an outcome what later decisions and writes need.
+func (u *unit) learn(a *models.Action, out *models.Outcome, now time.Time, seen bool) {
+	switch {
+	case out.Status == models.OutcomeApplied:
+		u.marks, u.lost, u.refused = marked(u.marks, a, now), nil, backoff{}
+		u.noteRise(a, seen)
+	case out.Status == models.OutcomeFailed && lasts(out.Kind):
+		u.refused.refused(u.id, now, out.Error)
+	case out.Status == models.OutcomeFailed:
+		u.lost = a
+	}
+}
+
+// finishing fills in how an action ended that returned the error, as far as that is known without a look at the platform.
+func (e *Engine) finishing(u *unit, out *models.Outcome, err error) time.Time {
+	now := e.deps.Clock().UTC()
+	out.At, out.Status, out.Marks = now, statusOfError(err), u.marks
+	if err == nil {
+		return now
+	}
+	out.Error = err.Error()
+	var h *held
+	switch {
+	case out.Status == models.OutcomeFailed:
+		out.Kind = actuators.KindOf(err)
+	case errors.As(err, &h):
+		out.Held = h.reason.Code
+	default:
+		out.Held = heldBy(out.Status)
+	}
+	return now
+}
+
+// heldBy returns the check of the gate that an outcome of that status comes from, if a decorator of the actuator has made it.
+func heldBy(status models.OutcomeStatus) models.ReasonCode {
+	switch status {
+	case models.OutcomeDryRun:
+		return models.ReasonDryRun
+	case models.OutcomePaused:
+		return models.ReasonPaused
+	case models.OutcomeExpired:
+		return models.ReasonExpired
+	case models.OutcomeHeld:
+		return models.ReasonUnavailable
+	case models.OutcomeApplied, models.OutcomeFailed, models.OutcomeUnknown:
+	}
+	return ""
+}
+
+// finish ends an action that was not sent.
+func (e *Engine) finish(u *unit, out *models.Outcome, h *held) {
+	e.finishing(u, out, h)
+	e.conclude(u, out)
+}
+
+// mayHaveHappened reports whether a write that failed so may have had its effect.
+func mayHaveHappened(kind models.ErrorKind) bool {
+	return kind == models.KindTimeout || kind == models.KindTransient
 }
 
 // statusOfError returns how an action ended that returned the error.
 func statusOfError(err error) models.OutcomeStatus {
+	_, platform := errors.AsType[*actuators.Error](err)
 	switch {
 	case err == nil:
 		return models.OutcomeApplied
+	case errors.Is(err, actuators.ErrUnavailable):
+		return models.OutcomeHeld
+	case platform:
+		return models.OutcomeFailed // also if a further try was held back
 	case errors.Is(err, models.ErrDryRun):
 		return models.OutcomeDryRun
 	case errors.Is(err, models.ErrPaused):
 		return models.OutcomePaused
 	case errors.Is(err, models.ErrExpired):
 		return models.OutcomeExpired
+	case errors.Is(err, models.ErrHeld):
+		return models.OutcomeHeld
 	}
 	return models.OutcomeFailed
 }
 
 // readBack looks at the platform after an action. An accepted action that the platform does not show has failed; one that
-// timed out but shows was applied. It reports whether the platform could be read.
-func (e *Engine) readBack(ctx context.Context, u *unit, a *models.Action, out *models.Outcome) bool {
+// failed but shows was applied. It reports whether the platform could be read.
+func (e *Engine) readBack(ctx context.Context, w *write, out *models.Outcome) bool {
+	u, a := w.unit, &w.action
 	o, err := u.actuator.Observe(ctx, u.target)
 	if err != nil {
 		// Accepted is what is known; the next Step looks again.
 		u.observed, u.observeErr = false, err
 		return false
 	}
-	u.observed, u.observation, u.observeErr, u.observedAt = true, o, nil, e.last
+	u.observed, u.observation, u.observeErr, u.observedAt = true, o, nil, w.looked
 	out.Observed = o.Capacity
 	shows := o.Capacity.Satisfies(a.To)
 	switch {
@@ -154,17 +239,23 @@ func (e *Engine) readBack(ctx context.Context, u *unit, a *models.Action, out *m
 		if o.Note != "" {
 			out.Error += ": " + o.Note
 		}
-	case out.Status == models.OutcomeFailed && out.Kind == models.KindTimeout && shows:
-		out.Status, out.Kind, out.Error = models.OutcomeApplied, "", ""
+	case shows:
+		// Whatever was answered, or held a further try back, it is there.
+		out.Status, out.Kind, out.Error, out.Held = models.OutcomeApplied, "", "", ""
 	}
 	return true
 }
 
 // marked returns the marks after an applied action.
 func marked(m models.Marks, a *models.Action, now time.Time) models.Marks {
-	if m.Original.Levers() == 0 {
-		m.Original = a.From.Only(a.To.Levers())
+	if a.Restores {
+		return m.Released()
 	}
+	if a.Actuator != "" || a.Ref != "" {
+		m.Actuator, m.Ref = a.Actuator, a.Ref
+	}
+	// A lever that was set before is not as it was found: only those set for the first time are.
+	m.Original = m.Original.Merge(a.From.Only(a.To.Levers() &^ m.Set.Levers() &^ m.Original.Levers()))
 	m.Set = m.Set.Merge(a.To)
 	from, known := a.From.Warm()
 	if to, ok := a.To.Warm(); ok && known {
@@ -192,7 +283,7 @@ func (e *Engine) conclude(u *unit, out *models.Outcome) {
 		rec.Status = models.StatusFailed
 	case models.OutcomeExpired:
 		rec.Status = models.StatusExpired
-	case models.OutcomeDryRun, models.OutcomePaused:
+	case models.OutcomeDryRun, models.OutcomePaused, models.OutcomeHeld:
 		rec.Status = models.StatusAdvised
 	}
 	u.latest = &rec
@@ -216,6 +307,8 @@ func (e *Engine) reconcile(u *unit, now time.Time) {
 	if u.observation.Capacity.Satisfies(a.To) || u.observation.Pending {
 		out.Status, out.Error = models.OutcomeApplied, ""
 		u.marks = marked(u.marks, &a, a.Issued)
+	} else {
+		u.lost = &a
 	}
 	out.Marks = u.marks
 	e.conclude(u, &out)

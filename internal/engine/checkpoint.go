@@ -152,7 +152,7 @@ func (u *unit) marshal() ([]byte, error) {
 	}
 	h := unitHeader{
 		Version: unitStateVersion, StepNanos: int64(u.step), NextNanos: u.next.UnixNano(), Known: int64(u.known),
-		LastNanos: nanos(u.lastSample), OutOfBandNanos: nanos(u.outOfBandUntil),
+		LastNanos: nanos(u.lastSample), OutOfBandNanos: nanos(u.foreign.until),
 		PredictorBytes: uint32(len(p)), MemoryLength: uint32(len(m)), //nolint:gosec // states are kilobytes
 	}
 	var b bytes.Buffer
@@ -206,6 +206,8 @@ func (u *unit) unmarshal(data []byte) error {
 		return fmt.Errorf("policy memory: %w", err)
 	}
 	u.next, u.lastSample, u.known = when(h.NextNanos), when(h.LastNanos), int(h.Known)
-	u.outOfBandUntil = when(h.OutOfBandNanos)
+	if until := when(h.OutOfBandNanos); until.After(u.foreign.until) {
+		u.foreign.until = until // the journal may know of a later one
+	}
 	return nil
 }

@@ -62,8 +62,8 @@ func (e *Engine) turnBack(now time.Time) {
 		u.own.Lock()
 		ahead := u.next.After(end)
 		u.observedAt = time.Time{}
-		if limit := now.Add(e.parts.Settings.OutOfBandBackoff); u.outOfBandUntil.After(limit) {
-			u.outOfBandUntil = limit
+		if limit := now.Add(e.parts.Settings.OutOfBandBackoff); u.foreign.until.After(limit) {
+			u.foreign.until = limit
 		}
 		u.own.Unlock()
 		if ahead {

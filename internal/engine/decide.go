@@ -39,8 +39,8 @@ type plan struct {
 	unit *unit
 	// record is the decision to record, nil if the journal has one with the same verdict.
 	record *models.Decision
-	// action is the intent to carry out, nil for none.
-	action *models.Action
+	// write is the intent to carry out, nil for none.
+	write *write
 	// wanted is a decision that the shared limits may lower, nil if it is settled.
 	wanted *models.Decision
 }
@@ -67,12 +67,6 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 	u.forecast = nil
 	e.observe(ctx, u, now)
 	d := e.decide(u, now, sourceErr)
-	if d.Changes() && u.observedAt.Before(now) {
-		// The last look is from an earlier Step: look again before changing anything.
-		u.observedAt = time.Time{}
-		e.observe(ctx, u, now)
-		d = e.decide(u, now, sourceErr)
-	}
 	if e.parts.Allocator.Concerns(u.policy) {
 		wanted := d // a copy, so that only a decision that waits takes memory
 		p.wanted = &wanted
@@ -95,7 +89,7 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 		Data:      u.state(now, sourceErr == nil, set.StaleAfter),
 		Marks:     u.marks,
 		Warming:   u.known < warmupBins || now.Sub(e.started) < set.RestartHold,
-		OutOfBand: now.Before(u.outOfBandUntil),
+		OutOfBand: now.Before(u.foreign.until),
 		Paused:    e.pause.Load().Paused,
 		Unnamed:   true, // settle names what needs a name
 		Unpriced:  set.Unpriced,
@@ -136,6 +130,11 @@ func explain(d *models.Decision, u *unit, sourceErr error) {
 			if u.observeErr != nil {
 				d.Reasons[i].Detail = u.observeErr.Error()
 			}
+			if u.unseen.failures > 0 {
+				d.Reasons[i].Detail += "; asked again from " + u.unseen.until.Format(time.RFC3339) + " on"
+			}
+		case models.ReasonOutOfBand:
+			d.Reasons[i].Detail = u.foreign.text
 		}
 	}
 }
@@ -150,31 +149,40 @@ func (e *Engine) hold(u *unit, now time.Time, why ...models.Reason) models.Decis
 
 // observe reads the platform if the last look is too old, and notices what somebody else changed.
 func (e *Engine) observe(ctx context.Context, u *unit, now time.Time) {
-	set := &e.parts.Settings
-	if u.observed && !u.observedAt.IsZero() && now.Sub(u.observedAt) < set.ObserveEvery && !u.observation.Pending && !u.rise.open() {
+	if !e.due(u, now) || u.asked.Equal(now) {
 		return
 	}
 	o, err := u.actuator.Observe(ctx, u.target)
+	if err != nil && u.observed && actuators.NoTurn(err) {
+		return // what was seen before is good enough to decide on: a write looks again
+	}
 	u.observeErr = err
 	if err != nil {
 		u.observed, u.observation = false, models.Observation{Ready: -1}
+		if ctx.Err() == nil && lasts(actuators.KindOf(err)) {
+			u.unseen.refused(u.id, now, err.Error())
+		}
 		return
 	}
+	u.unseen = backoff{}
 	u.observed, u.observation, u.observedAt = true, o, now
 	u.measureLead(now)
 	e.reconcile(u, now)
-	if u.marks.Set.Levers() == 0 || o.Pending || o.Capacity.Satisfies(u.marks.Set) {
-		return
+	e.noticeForeign(ctx, u, now)
+}
+
+// due reports whether the platform is to be asked again.
+func (e *Engine) due(u *unit, now time.Time) bool {
+	if u.unseen.waits(now) {
+		return false // it is still unknown, for the reason that observeErr tells
 	}
-	e.log.WarnContext(ctx, "somebody else changed the capacity; backing off", "target", string(u.id),
-		"set", u.marks.Set.String(), "observed", o.Capacity.String(), "until", now.Add(set.OutOfBandBackoff))
-	e.metrics.outOfBand()
-	u.marks.Set = models.Capacity{}
-	u.outOfBandUntil = now.Add(set.OutOfBandBackoff)
+	return !u.observed || u.observedAt.IsZero() || u.observation.Pending || u.rise.open() ||
+		now.Sub(u.observedAt) >= e.settings().ObserveEvery
 }
 
 // settle turns a decision into the recommendation and, if the mode lets it, into an intent.
 func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
+	e.early(u, &d, now)
 	v := verdictOf(&d)
 	same := u.recorded.set && u.recorded.desired == v.desired && u.recorded.current == v.current
 	// The same advice keeps its name, so that an operator can answer it; the journal takes each name once.
@@ -197,8 +205,8 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 			rec.By, rec.Note = u.latest.By, u.latest.Note
 		}
 		if e.mayAct(d.Mode, rec.Status) {
-			a := e.intend(u, &d, now)
-			p.action = &a
+			p.write = e.intend(u, &d, now)
+			p.write.action.Expires = e.beforeNextStep(now, p.write.action.Expires)
 		}
 	}
 	u.latest = rec
@@ -260,11 +268,67 @@ func (e *Engine) statusOf(u *unit, d *models.Decision, same bool) models.Recomme
 	return models.StatusAdvised
 }
 
-// intend makes the action that carries a decision out.
-func (e *Engine) intend(u *unit, d *models.Decision, now time.Time) models.Action {
+// intend makes the write that carries a decision out.
+func (e *Engine) intend(u *unit, d *models.Decision, now time.Time) *write {
 	e.reconcile(u, now) // the platform could not be read: an older intent ends in doubt
-	return models.Action{
-		ID: models.NewID("action", u.id, now, d.ID), Decision: d.ID, Target: u.id,
-		From: d.Current, To: d.Desired, Issued: now, Expires: now.Add(e.parts.Settings.ActionTTL),
+	return e.writeOf(u, d, now)
+}
+
+// writeOf is intend without an effect.
+func (e *Engine) writeOf(u *unit, d *models.Decision, now time.Time) *write {
+	set := e.settings()
+	return &write{
+		unit: u, mode: d.Mode, decided: d.ConfigHash, config: set.ConfigHash, approved: u.approved != nil, looked: now, worth: worthOf(u, d),
+		action: models.Action{
+			ID: models.NewID("action", u.id, now, d.ID), Decision: d.ID, Target: u.id,
+			From: d.Current, To: d.Desired, Actuator: u.target.Actuator, Ref: u.target.Ref, Issued: now, Expires: now.Add(set.ActionTTL),
+		},
 	}
+}
+
+// early turns a decision that would not pass the gate into one to hold, so that the reason shows and no intent is recorded.
+func (e *Engine) early(u *unit, d *models.Decision, now time.Time) {
+	if !d.Changes() || d.Mode == models.ModeDryRun {
+		return
+	}
+	if h := e.obstacle(u, d, now); h != nil {
+		d.Desired, d.Reasons = models.Capacity{}, append(d.Reasons, h.reason)
+	}
+}
+
+// obstacle returns why a decision must not become an intent, or nil. It takes the lease of the target if the decision may.
+func (e *Engine) obstacle(u *unit, d *models.Decision, now time.Time) *held {
+	w := e.writeOf(u, d, now)
+	if h := e.admitWrite(w, now, deciding); h != nil {
+		return h
+	}
+	if e.deps.Lease == nil || d.Mode != models.ModeAuto && u.approved == nil {
+		return nil
+	}
+	return e.takeLease(w)
+}
+
+// takeLease takes the lease of the target for as long as the write may take, or returns why it cannot.
+func (e *Engine) takeLease(w *write) *held {
+	if e.deps.Lease == nil {
+		return nil
+	}
+	set := e.settings()
+	if err := e.deps.Lease.Take(w.unit.id, w.action.Issued.Add(set.ActionTTL+set.Interval)); err != nil {
+		r := models.Because(models.ReasonLease)
+		r.Detail = err.Error()
+		return &held{r, models.ErrHeld}
+	}
+	return nil
+}
+
+// beforeNextStep bounds the expiry of an action so that the Step ends before the next one is due: what waits for its turn until
+// then is decided anew, with the newest samples, and does not hold the next Step up.
+func (e *Engine) beforeNextStep(now, expires time.Time) time.Time {
+	const slack = 15 // part of an interval, for the calls that are under way then
+	interval := e.settings().Interval
+	if next := now.Add(interval - interval/slack); next.Before(expires) {
+		return next
+	}
+	return expires
 }

@@ -52,6 +52,9 @@ type Settings struct {
 	Alone bool
 	// Unpriced leaves out what decisions cost and save, which is work for people who read it.
 	Unpriced bool
+	// Calls is how many calls to each platform may be under way at a time; 0 is as many as Workers, and reads each platform
+	// along with the work on its target. Its own limits of calls per second hold besides.
+	Calls int
 	// ConfigHash identifies the configuration in every decision.
 	ConfigHash string
 }
@@ -109,6 +112,8 @@ type Deps struct {
 	State   StateStore
 	// Gate decides whether writes may happen; it is shared with the gate decorators around the actuators.
 	Gate *Gate
+	// Lease says which targets this engine may write to; nil lets it write to all.
+	Lease Lease
 	// Clock is asked for the time of an operator's order.
 	Clock      func() time.Time
 	Logger     *slog.Logger
@@ -120,6 +125,10 @@ type Engine struct {
 	deps    Deps
 	log     *slog.Logger
 	metrics *metrics
+
+	checks []check
+	// live are the settings in force, for what runs beside a Step.
+	live atomic.Pointer[Settings]
 
 	// step serialises Step, Reload and Restore.
 	step  sync.Mutex
@@ -159,7 +168,7 @@ func New(parts Parts, deps Deps) (*Engine, error) {
 		return nil, fmt.Errorf("engine: journal, state, gate, clock and logger are needed: %w", models.ErrInvalid)
 	}
 	e := &Engine{
-		deps: deps, log: deps.Logger, metrics: newMetrics(deps.Registerer),
+		deps: deps, log: deps.Logger, metrics: newMetrics(deps.Registerer), checks: checks(),
 		byID: map[models.TargetID]*unit{}, restored: map[models.TargetID]*remembered{}, refused: map[models.TargetID]string{},
 	}
 	e.pause.Store(&models.PauseState{})
@@ -201,6 +210,8 @@ func (e *Engine) install(parts Parts) {
 		parts.Allocator = &policy.Allocator{}
 	}
 	e.parts, e.turn = parts, 0
+	live := parts.Settings
+	e.live.Store(&live)
 	shared, err := predictor.NewShared(parts.Predictor, parts.Settings.Step)
 	if e.predictorErr = err; err == nil {
 		e.predictors = shared
@@ -219,6 +230,9 @@ func (e *Engine) install(parts Parts) {
 	}
 	e.deps.Gate.SetMode(parts.Settings.Mode)
 }
+
+// settings returns the settings in force.
+func (e *Engine) settings() *Settings { return e.live.Load() }
 
 // Reload replaces collectors, actuators, policies and settings between two Steps. Targets keep their history; those that
 // configuration no longer names are let go as they are on the platform.
@@ -239,7 +253,7 @@ func (e *Engine) Reload(parts Parts) error {
 			kept = append(kept, u)
 		} else {
 			delete(e.byID, u.id)
-			e.restored[u.id] = &remembered{marks: u.marks, action: u.open, closed: u.closed}
+			e.restored[u.id] = &remembered{marks: u.marks, action: u.open, closed: u.closed, foreign: u.foreign}
 		}
 	}
 	e.units = kept
@@ -266,12 +280,15 @@ func (e *Engine) reassign(u *unit) bool {
 	}
 	u.target, u.policy, u.actuator = a.Target, a.Policy, actuator
 	u.observedAt, u.prepared = time.Time{}, false
+	u.unseen, u.refused = backoff{}, backoff{} // what was refused may be allowed now
 	return true
 }
 
 // remembered is what is known about a target from before the start, or before a reload that let it go.
 type remembered struct {
 	marks    models.Marks
+	marksSeq uint64 // where the journal has the marks
+	foreign  foreign
 	action   *models.Action
 	outcome  string // the action that the newest outcome belongs to
 	decision *models.Decision
@@ -313,12 +330,23 @@ func (r *remembered) take(ev models.Event) {
 	case models.EventAction:
 		r.action = ev.Action
 	case models.EventOutcome:
-		r.marks, r.outcome = ev.Outcome.Marks, ev.Outcome.Action
+		r.outcome = ev.Outcome.Action
+		r.mark(ev.Seq, ev.Outcome.Marks)
+	case models.EventNotice:
+		r.mark(ev.Seq, ev.Notice.Marks)
+		r.foreign.take(ev.Notice)
 	case models.EventDecision:
 		r.decision = ev.Decision
 	case models.EventApproval:
 		r.approval = ev.Approval
 	case models.EventControl:
+	}
+}
+
+// mark remembers the marks of an event unless a later one told others.
+func (r *remembered) mark(seq uint64, marks models.Marks) {
+	if seq >= r.marksSeq {
+		r.marks, r.marksSeq = marks, seq
 	}
 }
 

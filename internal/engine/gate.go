@@ -12,6 +12,9 @@ type Gate struct {
 	// open is true in the modes approve and auto.
 	open   atomic.Bool
 	paused atomic.Bool
+	// restoring lets writes through that put back what was there before Pilotlight, whatever the mode; the engine holds all others back
+	// meanwhile. stopped says that an operator has paused since it began.
+	restoring, stopped atomic.Bool
 }
 
 // SetMode opens the gate for the modes that may write.
@@ -20,11 +23,25 @@ func (g *Gate) SetMode(mode models.Mode) {
 }
 
 // SetPaused closes the gate at once, whatever the mode, until it is called with false.
-func (g *Gate) SetPaused(paused bool) { g.paused.Store(paused) }
+func (g *Gate) SetPaused(paused bool) {
+	g.paused.Store(paused)
+	if paused {
+		g.stopped.Store(true)
+	}
+}
+
+// restore lets the writes of a restore through until the returned function is called.
+func (g *Gate) restore() (done func()) {
+	g.stopped.Store(false)
+	g.restoring.Store(true)
+	return func() { g.restoring.Store(false) }
+}
 
 // Permit returns nil if a write may happen now, models.ErrDryRun or models.ErrPaused if not.
 func (g *Gate) Permit() error {
 	switch {
+	case g.restoring.Load():
+		return nil
 	case !g.open.Load():
 		return models.ErrDryRun
 	case g.paused.Load():

@@ -93,6 +93,8 @@ type fakePlatform struct {
 	applied func()
 	// late is the error of the next writes, after the effect.
 	late error
+	// observed is called inside Observe.
+	observed func()
 }
 
 var _ actuators.Actuator = (*fakePlatform)(nil)
@@ -104,6 +106,9 @@ func (p *fakePlatform) Observe(ctx context.Context, t models.Target) (models.Obs
 	defer p.mu.Unlock()
 	if err := context.Cause(ctx); err != nil {
 		return models.Observation{}, err
+	}
+	if p.observed != nil {
+		p.observed()
 	}
 	if p.blind != nil {
 		return models.Observation{}, p.blind
@@ -241,7 +246,7 @@ func (r everyTarget) Resolve(source string, found *collectors.TargetData) (Assig
 		return Assignment{}, false, err
 	}
 	return Assignment{Policy: r.policy, Target: models.Target{
-		ID: found.ID, Collector: source, Actuator: "platform", MemoryMB: 512, ColdStart: 2 * time.Second, Lead: time.Minute,
+		ID: found.ID, Collector: source, Actuator: "platform", Ref: string(found.ID), MemoryMB: 512, ColdStart: 2 * time.Second, Lead: time.Minute,
 		Concurrency: 1, Limits: models.Limits{MaxWarm: r.max},
 	}}, true, nil
 }
@@ -255,7 +260,9 @@ type rig struct {
 	journal   *fakeJournal
 	gate      *Gate
 	now       time.Time
-	parts     Parts
+	// live takes the clock of the bubble that the test runs in.
+	live  bool
+	parts Parts
 }
 
 // newRig builds an engine over the given loads.
@@ -291,11 +298,18 @@ func newRig(t *testing.T, loads map[models.TargetID]load, change ...func(*rig)) 
 	return r
 }
 
+func (r *rig) clock() time.Time {
+	if r.live {
+		return time.Now()
+	}
+	return r.now
+}
+
 // boot starts an engine over the rig's journal and platform, as a process start does.
 func (r *rig) boot() {
 	r.t.Helper()
 	e, err := New(r.parts, Deps{
-		Journal: r.journal, State: r.journal, Gate: r.gate, Clock: func() time.Time { return r.now },
+		Journal: r.journal, State: r.journal, Gate: r.gate, Clock: r.clock,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -40,12 +40,14 @@ func (e *Engine) answer(ctx context.Context, id string, a models.Approval) (mode
 		}
 		return models.Recommendation{}, err
 	}
-	// Between two Steps, so that settings and unit stay as they are.
+	// Between two Steps, so that settings and unit stay as they are. The platform is spoken to while only the unit is held, so that the
+	// other targets do not wait for it.
 	e.step.Lock()
-	defer e.step.Unlock()
 	u.own.Lock()
 	defer u.own.Unlock()
-	if err := e.answerable(ctx, u, &a); err != nil {
+	err := e.answerable(ctx, u, &a)
+	e.step.Unlock()
+	if err != nil {
 		return models.Recommendation{}, err
 	}
 	// From here on the order is carried out, whether the caller waits for it or not.
@@ -59,22 +61,44 @@ func (e *Engine) answer(ctx context.Context, id string, a models.Approval) (mode
 		events = append(events, models.NewDecisionEvent(rec.Decision))
 	}
 	events = append(events, models.NewApprovalEvent(a))
-	var act models.Action
+	var w *write
 	if a.Approved {
 		rec.Status = models.StatusApproved
-		act = e.intend(u, &rec.Decision, now)
-		events = append(append(events, u.closed...), models.NewActionEvent(act))
+		if w, err = e.approved(ctx, u, &rec.Decision, now); err != nil {
+			return *u.latest, err
+		}
+		events = append(append(events, u.closed...), models.NewActionEvent(w.action))
 	}
-	if err := e.insist(ctx, events...); err != nil {
+	if err = e.insist(ctx, events...); err != nil {
 		return *u.latest, fmt.Errorf("the answer could not be recorded, so nothing was done: %w", err)
 	}
 	u.latest = &rec
 	if a.Approved {
 		u.closed = nil
-		e.send(ctx, u, act)
+		e.send(ctx, w)
+		e.recordNow(ctx, u)
 	}
 	u.refresh()
 	return *u.latest, nil
+}
+
+// approved makes the write of an approved decision if the gate and what the platform shows now allow it.
+func (e *Engine) approved(ctx context.Context, u *unit, d *models.Decision, now time.Time) (*write, error) {
+	w := e.writeOf(u, d, now)
+	w.approved = true
+	h := e.admitWrite(w, now, deciding)
+	if h == nil {
+		h = e.takeLease(w)
+	}
+	if h == nil {
+		h = e.lookAgain(ctx, w)
+	}
+	if h != nil {
+		return nil, fmt.Errorf("recommendation %q: nothing was done: %w: %w", d.ID, h, models.ErrConflict)
+	}
+	w = e.intend(u, d, now)
+	w.approved = true
+	return w, nil
 }
 
 // answerable returns why an answer cannot be taken, or nil.

@@ -33,7 +33,8 @@ func (e *Engine) share(ctx context.Context, plans []plan, now time.Time, failed 
 		if broken != nil {
 			d = e.hold(u, now, *broken)
 		}
-		*p = e.settle(u, e.confirm(ctx, u, d, now), now)
+		u.reach(&d)
+		*p = e.settle(u, d, now)
 		e.show(u, now, failed[u.source])
 	})
 }
@@ -50,21 +51,4 @@ func (e *Engine) allocate(ctx context.Context, now time.Time, cases []policy.Cas
 	}()
 	e.parts.Allocator.Allocate(now, cases)
 	return nil
-}
-
-// confirm gives a decision its form on the platform, and looks at that again if the decision has become a change and the last
-// look is from an earlier Step. If it shows something else, the change waits for the next Step, which shares anew.
-func (e *Engine) confirm(ctx context.Context, u *unit, d models.Decision, now time.Time) models.Decision {
-	u.reach(&d)
-	if !d.Changes() || !u.observedAt.Before(now) {
-		return d
-	}
-	u.observedAt = time.Time{}
-	e.observe(ctx, u, now)
-	if u.observed && !u.observation.Pending && u.observation.Capacity == d.Current && !now.Before(u.outOfBandUntil) {
-		return d
-	}
-	why := models.Because(models.ReasonCurrentUnknown)
-	why.Detail = "the platform shows " + u.observation.Capacity.String() + " now; it is decided anew at the next step"
-	return e.hold(u, now, append(d.Reasons, why)...)
 }

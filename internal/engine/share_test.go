@@ -227,8 +227,8 @@ func TestFailureWhileSharingHoldsAll(t *testing.T) {
 	u.policy = nil
 	r.share(t.Context(), plans, at(21), nil)
 	for _, p := range plans {
-		if p.action != nil || p.unit.latest.Decision.Desired.Levers() != 0 || p.unit.latest.Decision.Reasons[0].Code != models.ReasonPanic {
-			t.Errorf("%s: action %v, %v", p.unit.id, p.action, p.unit.latest.Decision.Reasons)
+		if p.write != nil || p.unit.latest.Decision.Desired.Levers() != 0 || p.unit.latest.Decision.Reasons[0].Code != models.ReasonPanic {
+			t.Errorf("%s: action %v, %v", p.unit.id, p.write, p.unit.latest.Decision.Reasons)
 		}
 	}
 	if r.platform.count() != writes {

@@ -29,6 +29,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) error {
 	for _, s := range e.sources {
 		failed[s.Name] = s.err
 	}
+	e.look(ctx, now)
 	plans := make([]plan, len(e.units))
 	e.each(len(e.units), func(i int) { plans[i] = e.work(ctx, e.units[i], now, end, failed[e.units[i].source]) })
 	if err := context.Cause(ctx); err != nil {

@@ -54,14 +54,20 @@ type unit struct {
 	observed    bool
 	observedAt  time.Time
 	observeErr  error
+	// asked is the Step at which the platform was last asked ahead of the decisions.
+	asked time.Time
 
 	marks models.Marks
 	// open is an intent whose outcome was never seen, often from before the start.
 	open *models.Action
 	// closed are outcomes that are not in the journal yet, to be recorded at the next Step.
 	closed []models.Event
-	// outOfBandUntil is until when the target is left alone.
-	outOfBandUntil time.Time
+	// lost is the newest action whose end was never seen and which the platform did not show.
+	lost *models.Action
+	// foreign is what somebody else did to the capacity.
+	foreign foreign
+	// unseen and refused are the waits after readings and writes that were refused for a reason that lasts.
+	unseen, refused backoff
 
 	// forecast is of the steps that the policy reads. It is nil if there is none to go by, for the reason noForecast; unfit says
 	// that there would be one, which must not be acted on.
@@ -121,7 +127,7 @@ func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assi
 
 // recall gives a new unit what is remembered of it.
 func (u *unit) recall(r *remembered) {
-	u.marks, u.open, u.closed = r.marks, r.open(), r.closed
+	u.marks, u.open, u.closed, u.foreign = r.marks, r.open(), r.closed, r.foreign
 	if r.decision == nil {
 		return
 	}
