@@ -33,6 +33,12 @@ type Fleet interface {
 	Series(ctx context.Context, id models.TargetID, sig models.Signal, from, to time.Time) (models.Series, error)
 }
 
+// Refusals answers what cannot be used. It is safe for concurrent use.
+type Refusals interface {
+	// Refused returns what collectors have found and cannot be used, with the reasons, sorted by ID.
+	Refused() []models.RefusedTarget
+}
+
 // Explanations says how forecasts come about. It is safe for concurrent use.
 type Explanations interface {
 	// Explain returns what the predictor of a target knows about its series, or ErrNotFound.
@@ -92,6 +98,7 @@ type Restorer interface {
 type Deps struct {
 	Fleet           Fleet
 	Explanations    Explanations
+	Refusals        Refusals
 	Recommendations Recommendations
 	Audit           Audit
 	Control         Control
@@ -123,6 +130,7 @@ func (d *Deps) validate() error {
 	}
 	need(d.Fleet != nil, "fleet is missing")
 	need(d.Explanations != nil, "explanations are missing")
+	need(d.Refusals != nil, "refusals are missing")
 	need(d.Recommendations != nil, "recommendations are missing")
 	need(d.Audit != nil, "audit is missing")
 	need(d.Control != nil, "control is missing")

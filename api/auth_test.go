@@ -189,7 +189,7 @@ func TestNew(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := api.New(api.Deps{}); err == nil || strings.Count(err.Error(), "missing") != 12 {
+	if _, err := api.New(api.Deps{}); err == nil || strings.Count(err.Error(), "missing") != 13 {
 		t.Errorf("nothing given: %v", err)
 	}
 }

@@ -34,7 +34,7 @@ var (
 
 // world is a fake of everything behind the API. Err, if set, is what every call that can fail returns.
 type world struct {
-	restores []models.RestoreOrder
+	restores    []models.RestoreOrder
 	mu          sync.Mutex
 	targets     []models.TargetStatus
 	events      []models.Event
@@ -361,6 +361,11 @@ func (w *world) Backtests() []api.Backtest {
 }
 
 // deps returns dependencies with both tokens.
+// Refused implements api.Refusals.
+func (w *world) Refused() []models.RefusedTarget {
+	return []models.RefusedTarget{{ID: `"<b>`, Collector: "prom", Why: "no label function"}}
+}
+
 // PutBack implements api.Restorer.
 func (w *world) PutBack(_ context.Context, order models.RestoreOrder, _ func(models.Restored)) ([]models.Restored, error) {
 	w.restores = append(w.restores, order)
@@ -379,7 +384,7 @@ func (w *world) PutBack(_ context.Context, order models.RestoreOrder, _ func(mod
 func (w *world) deps() api.Deps {
 	reg := prometheus.NewRegistry()
 	return api.Deps{
-		Fleet: w, Explanations: w, Recommendations: w, Audit: w, Control: w, Restorer: w, Admin: w, Backtests: w, Gatherer: reg, Registerer: reg,
+		Fleet: w, Explanations: w, Recommendations: w, Audit: w, Control: w, Restorer: w, Refusals: w, Admin: w, Backtests: w, Gatherer: reg, Registerer: reg,
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }, Version: "1.2.3-test",
 		Tokens: []api.Token{
 			{Name: "grafana", Role: api.RoleViewer, Secret: viewerSecret},

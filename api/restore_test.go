@@ -52,3 +52,15 @@ func TestNoticesAreShown(t *testing.T) {
 		t.Errorf("%s", w.Body)
 	}
 }
+
+func TestRefusedTargets(t *testing.T) {
+	t.Parallel()
+	w := do(t, mustNew(t, newWorld("a").deps()), request(http.MethodGet, "/api/v1/refused-targets", ""))
+	list := struct {
+		Items []struct{ ID, Collector, Why string }
+	}{}
+	unmarshal(t, w.Body.Bytes(), &list)
+	if len(list.Items) != 1 || list.Items[0].ID != `"<b>` || list.Items[0].Why != "no label function" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}

@@ -43,8 +43,8 @@ func (s *server) registerRestore() {
 		OperationID: "restore", Method: http.MethodPost, Path: prefix + "/restore", Tags: []string{"Control"},
 		Summary: "Give targets back the capacity they had before Pilotlight",
 		Description: "Pauses all other writes first, which stays so until resume, then restores each target through the gate and waits for it: " +
-			"with many targets on a slow platform that takes minutes. It ends when the client hangs up or an operator pauses; repeated, it " +
-			"goes on with what is left. Needs the role operator.",
+			"with many targets on a slow platform that takes minutes. It goes on when the client hangs up, and ends when an operator " +
+			"pauses; repeated, it goes on with what is left. Needs the role operator.",
 		Errors: []int{http.StatusConflict},
 	}, s.restore)
 }

@@ -37,6 +37,20 @@ type targetsOutput struct {
 	Body Targets
 }
 
+// RefusedTarget is the wire form of models.RefusedTarget.
+type RefusedTarget struct {
+	ID        string `json:"id" doc:"What the collector calls it. Untrusted text."`
+	Collector string `json:"collector" doc:"The collector that found it."`
+	Why       string `json:"why" doc:"Why it cannot be used. Untrusted text."`
+}
+
+// RefusedTargets are all that cannot be used.
+type RefusedTargets struct {
+	Items []RefusedTarget `json:"items" nullable:"false" doc:"Sorted by id; at most 10,000."`
+}
+
+type refusedOutput struct{ Body RefusedTargets }
+
 // TargetPath is the path of a request about a target.
 type TargetPath struct {
 	ID string `path:"id" maxLength:"256" example:"shop/checkout" doc:"ID of the target, escaped: a slash is %2F."`
@@ -71,6 +85,10 @@ func (s *server) registerTargets() {
 		Description: "All targets with the latest that is known about them: data, load, capacity, recommendation, problems.",
 	}, s.listTargets)
 	register(s, huma.Operation{
+		OperationID: "list-refused-targets", Method: http.MethodGet, Path: prefix + "/refused-targets", Tags: tags,
+		Summary: "List what collectors have found and cannot be used", Description: "Each with the reason, such as a ref that its labels do not fill.",
+	}, s.listRefused)
+	register(s, huma.Operation{
 		OperationID: "get-target", Method: http.MethodGet, Path: prefix + "/targets/{id}", Tags: tags, Summary: "Show a target",
 		Errors: []int{http.StatusNotFound},
 	}, s.getTarget)
@@ -99,6 +117,15 @@ func (s *server) listTargets(_ context.Context, in *targetsInput) (*targetsOutpu
 	out := &targetsOutput{Link: in.link(next), Body: Targets{Items: make([]Target, len(page)), Next: next}}
 	for i := range page {
 		out.Body.Items[i] = toTarget(&page[i])
+	}
+	return out, nil
+}
+
+func (s *server) listRefused(context.Context, *struct{}) (*refusedOutput, error) {
+	all := s.deps.Refusals.Refused()
+	out := &refusedOutput{Body: RefusedTargets{Items: make([]RefusedTarget, len(all))}}
+	for i, r := range all {
+		out.Body.Items[i] = RefusedTarget{ID: string(r.ID), Collector: r.Collector, Why: r.Why}
 	}
 	return out, nil
 }

@@ -31,6 +31,15 @@ type TargetStatus struct {
 	Problems []string
 }
 
+// RefusedTarget is something that a collector has found and that cannot be used.
+type RefusedTarget struct {
+	// ID is what the collector calls it. Untrusted text.
+	ID        TargetID
+	Collector string
+	// Why says what to change.
+	Why string
+}
+
 // PauseState says whether writes are paused, since when and by whom.
 type PauseState struct {
 	Paused bool

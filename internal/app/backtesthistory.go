@@ -112,7 +112,7 @@ func (s *backtestSpec) pastOf(cfg *config.Config, h *recordedHistory, warnings [
 	set := settings(cfg, models.ModeAuto)
 	// The engine runs on recorded time: it looks at the platform at every step, was not restarted and keeps nothing.
 	set.ObserveEvery, set.RestartHold, set.CheckpointEvery, set.Recent, set.OutOfBandBackoff = 0, 0, 0, 0, 0
-	set.Calls = 0 // there is no platform to wait for
+	set.Calls, set.ForgetAfter = 0, 0 // there is no platform to wait for, and history is all there is
 	set.Lookback = time.Minute
 	p, err := s.resolved(cfg, h)
 	if err != nil {

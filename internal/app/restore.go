@@ -28,19 +28,9 @@ type RestoreOptions struct {
 // Restore gives targets back the capacity that they had before Pilotlight first changed it, while no daemon runs. Without Yes it only
 // shows what would be changed, and reports whether something would. What could not be restored is an error.
 func Restore(ctx context.Context, stdio IO, o RestoreOptions) (due bool, err error) {
-	switch {
-	case o.Output != "table" && o.Output != "json":
-		return false, fmt.Errorf("%w: --output %q is not table or json", ErrUsage, o.Output)
-	case o.DryRun && o.Yes:
-		return false, fmt.Errorf("%w: --dry-run and --yes contradict one another", ErrUsage)
-	}
-	order := models.RestoreOrder{By: "command line, " + userName(), Note: o.Note, DryRun: !o.Yes}
-	for _, text := range o.Targets {
-		id := models.TargetID(text)
-		if err := id.Validate(); err != nil {
-			return false, fmt.Errorf("%w: --target: %w", ErrUsage, err)
-		}
-		order.Targets = append(order.Targets, id)
+	order, err := o.order()
+	if err != nil {
+		return false, err
 	}
 	results, err := restoreOffline(ctx, stdio, o.Config, order)
 	if err != nil {
@@ -65,6 +55,25 @@ func Restore(ctx context.Context, stdio IO, o RestoreOptions) (due bool, err err
 		return false, fmt.Errorf("%d of %d targets could not be restored, for the reasons above; run it again once they are gone", failed, len(results))
 	}
 	return due, nil
+}
+
+// order returns what the flags ask for.
+func (o *RestoreOptions) order() (models.RestoreOrder, error) {
+	order := models.RestoreOrder{By: "command line, " + userName(), Note: o.Note, DryRun: !o.Yes}
+	switch {
+	case o.Output != "table" && o.Output != "json":
+		return order, fmt.Errorf("%w: --output %q is not table or json", ErrUsage, o.Output)
+	case o.DryRun && o.Yes:
+		return order, fmt.Errorf("%w: --dry-run and --yes contradict one another", ErrUsage)
+	}
+	for _, text := range o.Targets {
+		id := models.TargetID(text)
+		if err := id.Validate(); err != nil {
+			return order, fmt.Errorf("%w: --target: %w", ErrUsage, err)
+		}
+		order.Targets = append(order.Targets, id)
+	}
+	return order, nil
 }
 
 // restoreOffline opens the journal of the configuration, which no daemon may hold, and carries the order out.

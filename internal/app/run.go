@@ -38,6 +38,10 @@ const closeTimeout = 10 * time.Second
 
 // Run is the daemon: it steps the engine and serves the API until ctx ends.
 func Run(ctx context.Context, stdio IO, o RunOptions) error {
+	// Before anything else: a SIGHUP that nobody waits for ends the process.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	logger, err := newLogger(stdio.Err, o.LogLevel, o.LogFormat)
 	if err != nil {
 		return err
@@ -46,7 +50,7 @@ func Run(ctx context.Context, stdio IO, o RunOptions) error {
 	if err != nil {
 		return err
 	}
-	d := &daemon{options: o, stdio: stdio, log: logger, reg: newRegistry()}
+	d := &daemon{options: o, stdio: stdio, log: logger, reg: newRegistry(), hup: hup}
 	if err := d.start(ctx, cfg, mode); err != nil {
 		return err
 	}
@@ -67,6 +71,10 @@ type daemon struct {
 	stdio   IO
 	log     *slog.Logger
 	reg     *prometheus.Registry
+
+	hup <-chan os.Signal
+	// onEnd calls a function when the daemon ends; stop takes it back.
+	onEnd func(func()) (stop func() bool)
 
 	gate      engine.Gate
 	backtests *backtests
@@ -127,6 +135,7 @@ func (d *daemon) env(ctx context.Context, reg prometheus.Registerer) env {
 // run steps and serves until ctx ends or one of both fails, then saves and closes.
 func (d *daemon) run(ctx context.Context) error {
 	cfg := d.current.Load()
+	d.onEnd = func(f func()) func() bool { return context.AfterFunc(ctx, f) }
 	handler, err := d.handler(cfg) //nolint:contextcheck // a handler takes its context from each request
 	if err != nil {
 		return errors.Join(err, d.journal.Close())
@@ -185,7 +194,7 @@ func (d *daemon) handler(cfg *config.Config) (http.Handler, error) {
 	}
 	d.backtests = newBacktests(now, startOn(d.stdio, d.options.Config))
 	deps := api.Deps{
-		Fleet: d.engine, Explanations: d.engine, Recommendations: d.engine, Audit: d.journal, Control: d.engine, Restorer: d.engine, Admin: d, Backtests: d.backtests,
+		Fleet: d.engine, Explanations: d.engine, Recommendations: d.engine, Audit: d.journal, Control: d.engine, Restorer: d, Refusals: d.engine, Admin: d, Backtests: d.backtests,
 		Gatherer: prometheus.GathererFunc(d.gather), Registerer: d.reg, Logger: d.log,
 		Open: cfg.Server().Open, Now: now, Version: version.Version,
 	}
@@ -198,14 +207,11 @@ func (d *daemon) handler(cfg *config.Config) (http.Handler, error) {
 
 // reloadOnSignal reloads the configuration at each SIGHUP.
 func (d *daemon) reloadOnSignal(ctx context.Context) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-hup:
+		case <-d.hup:
 			// The outcome is logged and counted by Reload.
 			_, _ = d.Reload(ctx)
 		}
@@ -270,6 +276,14 @@ func restartNeeded(before, after *config.Config) error {
 		return refuse("engine.step", before.Engine().Step)
 	}
 	return nil
+}
+
+// PutBack implements api.Restorer: it goes on if the client hangs up, and ends when the daemon does.
+func (d *daemon) PutBack(ctx context.Context, order models.RestoreOrder, tell func(models.Restored)) ([]models.Restored, error) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer d.onEnd(func() { cancel(errors.New("the daemon ends; run it again to go on")) })()
+	return d.engine.PutBack(ctx, order, tell)
 }
 
 // ConfigYAML returns the effective configuration without secrets, and its hash.

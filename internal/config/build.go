@@ -118,6 +118,7 @@ func (b *builder) engine() {
 		{"observe_every", r.ObserveEvery, 0},
 		{"restart_hold", r.RestartHold, 0},
 		{"recent", r.Recent, 0},
+		{"forget_after", r.ForgetAfter, 0},
 		{"checkpoint_every", r.CheckpointEvery, second},
 	} {
 		if d.value < d.min {
@@ -133,6 +134,7 @@ func (b *builder) engine() {
 		Lookback: r.Lookback.Std(), ActionTTL: r.ActionTTL.Std(), StaleAfter: r.StaleAfter.Std(),
 		OutOfBandBackoff: r.OutOfBandBackoff.Std(), Workers: r.Workers, CheckpointEvery: r.CheckpointEvery.Std(),
 		ObserveEvery: r.ObserveEvery.Std(), RestartHold: r.RestartHold.Std(), Recent: r.Recent.Std(),
+		ForgetAfter: r.ForgetAfter.Std(),
 	}
 }
 

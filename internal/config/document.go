@@ -67,6 +67,7 @@ type rawEngine struct {
 	ObserveEvery     models.Duration `yaml:"observe_every"`
 	RestartHold      models.Duration `yaml:"restart_hold"`
 	Recent           models.Duration `yaml:"recent"`
+	ForgetAfter      models.Duration `yaml:"forget_after"`
 	Workers          int             `yaml:"workers"`
 	CheckpointEvery  models.Duration `yaml:"checkpoint_every"`
 }
@@ -121,6 +122,7 @@ func defaults() rawConfig {
 			ActionTTL: models.Duration(2 * time.Minute), StaleAfter: models.Duration(5 * time.Minute),
 			OutOfBandBackoff: models.Duration(30 * time.Minute), ObserveEvery: models.Duration(5 * time.Minute),
 			RestartHold: models.Duration(5 * time.Minute), Recent: models.Duration(day), CheckpointEvery: models.Duration(5 * time.Minute),
+			ForgetAfter: models.Duration(7 * day),
 		},
 		Predictor: predictor.DefaultConfig(),
 		Policy:    policy.DefaultConfig(),

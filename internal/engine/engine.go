@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -55,6 +56,8 @@ type Settings struct {
 	// Calls is how many calls to each platform may be under way at a time; 0 is as many as Workers, and reads each platform
 	// along with the work on its target. Its own limits of calls per second hold besides.
 	Calls int
+	// ForgetAfter is how long no collector must have reported a target before it is forgotten; 0 is never.
+	ForgetAfter time.Duration
 	// ConfigHash identifies the configuration in every decision.
 	ConfigHash string
 }
@@ -141,7 +144,7 @@ type Engine struct {
 	byID         map[models.TargetID]*unit
 	restored     map[models.TargetID]*remembered
 	// refused holds why a found target was not taken, so that each reason is logged once.
-	refused map[models.TargetID]string
+	refused map[models.TargetID]models.RefusedTarget
 	started time.Time
 	last    time.Time
 	doubt   doubt
@@ -169,7 +172,7 @@ func New(parts Parts, deps Deps) (*Engine, error) {
 	}
 	e := &Engine{
 		deps: deps, log: deps.Logger, metrics: newMetrics(deps.Registerer), checks: checks(),
-		byID: map[models.TargetID]*unit{}, restored: map[models.TargetID]*remembered{}, refused: map[models.TargetID]string{},
+		byID: map[models.TargetID]*unit{}, restored: map[models.TargetID]*remembered{}, refused: map[models.TargetID]models.RefusedTarget{},
 	}
 	e.pause.Store(&models.PauseState{})
 	e.install(parts)
@@ -242,8 +245,9 @@ func (e *Engine) Reload(parts Parts) error {
 	}
 	e.step.Lock()
 	defer e.step.Unlock()
+	relearn := !reflect.DeepEqual(e.parts.Predictor, parts.Predictor)
 	e.install(parts)
-	e.refused = map[models.TargetID]string{}
+	e.refused = map[models.TargetID]models.RefusedTarget{}
 	kept := e.units[:0:0]
 	for _, u := range e.units {
 		u.own.Lock()
@@ -260,8 +264,26 @@ func (e *Engine) Reload(parts Parts) error {
 	for _, s := range e.sources {
 		s.waiting = slices.DeleteFunc(s.waiting, func(u *unit) bool { return e.byID[u.id] != u })
 	}
+	if relearn {
+		e.relearn()
+	}
 	e.publish()
 	return nil
+}
+
+// relearn lets all units begin anew with the predictors that configuration asks for now, from the history that the next Step reads.
+func (e *Engine) relearn() {
+	for _, u := range e.units {
+		e.reset(u)
+	}
+	for _, s := range e.sources {
+		s.waiting, s.backfilled = nil, time.Time{}
+		for _, u := range e.units {
+			if u.source == s.Name {
+				s.waiting = append(s.waiting, u)
+			}
+		}
+	}
 }
 
 // reassign gives a unit what the new configuration says about it, and reports whether it stays.
@@ -281,6 +303,7 @@ func (e *Engine) reassign(u *unit) bool {
 	u.target, u.policy, u.actuator = a.Target, a.Policy, actuator
 	u.observedAt, u.prepared = time.Time{}, false
 	u.unseen, u.refused = backoff{}, backoff{} // what was refused may be allowed now
+	u.rehome(e.deps.Clock().UTC())
 	return true
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -524,4 +525,157 @@ func (p *reading) Apply(ctx context.Context, t models.Target, a models.Action) e
 		return err
 	}
 	return p.Actuator.Apply(ctx, t, a)
+}
+
+// TestVanishedTargetsAreForgotten lets a target vanish: it goes, its marks stay for a restore, and it is recorded.
+func TestVanishedTargetsAreForgotten(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(300), "b": steady(300)}, func(r *rig) {
+		r.parts.Settings.ForgetAfter, r.parts.Settings.CheckpointEvery = 2*time.Hour, time.Minute
+	})
+	r.platform.set("a", 7)
+	r.steps(60, 80)
+	r.collector.mu.Lock()
+	kept := r.collector.loads["a"]
+	delete(r.collector.loads, "a")
+	r.collector.mu.Unlock()
+	r.steps(81, 199)
+	if _, err := r.Target("a"); err != nil {
+		t.Errorf("forgotten too early: %v", err)
+	}
+	// An outage of the collector is no reason to forget anything.
+	r.collector.fail(errors.New("down"))
+	r.steps(200, 230)
+	if len(r.Targets()) != 2 {
+		t.Errorf("%d targets during an outage", len(r.Targets()))
+	}
+	r.collector.fail(nil)
+	r.steps(231, 232)
+	if _, err := r.Target("a"); !errors.Is(err, models.ErrNotFound) || len(r.Targets()) != 1 {
+		t.Errorf("not forgotten: %v", err)
+	}
+	n := r.journal.of(models.EventNotice)
+	if len(n) != 1 || n[0].Notice.Code != models.ReasonForgotten || n[0].Notice.Marks.Original != models.Warm(7) ||
+		!strings.Contains(n[0].Notice.Text, "warm 7") {
+		t.Errorf("notices %+v", n)
+	}
+	if state := r.journal.state["target/a"]; len(state) != 0 {
+		t.Errorf("%d bytes of state are left", len(state))
+	}
+	// It comes back with its marks, and can be restored meanwhile.
+	r.collector.mu.Lock()
+	r.collector.loads["a"] = kept
+	r.collector.mu.Unlock()
+	r.steps(233, 233)
+	if u := r.byID["a"]; u == nil || u.marks.Original != models.Warm(7) {
+		t.Error("came back without its marks")
+	}
+}
+
+// TestReloadLearnsAnew applies another predictor to the targets that are there.
+func TestReloadLearnsAnew(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(300)})
+	r.steps(60, 90)
+	u := r.byID["a"]
+	before, known := u.predictor, u.known
+	if err := r.Reload(r.parts); err != nil || u.predictor != before {
+		t.Errorf("an unchanged block: %v", err)
+	}
+	r.parts.Predictor.Horizon *= 2
+	if err := r.Reload(r.parts); err != nil {
+		t.Fatal(err)
+	}
+	r.steps(91, 91)
+	if u.predictor == before || u.predictor.Horizon() == before.Horizon() {
+		t.Error("the old predictor is still there")
+	}
+	if u.known < known {
+		t.Errorf("it knows %d steps, before %d: history was not read again", u.known, known)
+	}
+}
+
+// TestReloadToAnotherRef does not take what was set on one thing for the state of another.
+func TestReloadToAnotherRef(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(300)})
+	r.steps(60, 90)
+	set := r.byID["a"].marks.Set
+	resolver, ok := r.parts.Resolver.(everyTarget)
+	if !ok {
+		t.Fatalf("the resolver is a %T", r.parts.Resolver)
+	}
+	resolver.ref = "another:alias"
+	r.parts.Resolver = resolver
+	r.now = at(90)
+	if err := r.Reload(r.parts); err != nil {
+		t.Fatal(err)
+	}
+	if m := r.byID["a"].marks; m.Touched() || m.LastUp.IsZero() {
+		t.Errorf("marks %+v", m)
+	}
+	r.platform.set("a", 3) // what the other alias has
+	r.steps(91, 92)
+	n := r.journal.of(models.EventNotice)
+	if len(n) != 1 || n[0].Notice.Code != models.ReasonMoved || n[0].Notice.Before.Set != set || n[0].Notice.Before.Ref != "a" {
+		t.Errorf("notices %+v", n)
+	}
+	if m := r.byID["a"].marks; m.Original != models.Warm(3) || m.Ref != "another:alias" {
+		t.Errorf("marks %+v", m)
+	}
+}
+
+// TestRefusedTargetsAreTold tells why a target is not taken, until it is.
+func TestRefusedTargetsAreTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(300), "b": steady(300)}, func(r *rig) {
+		resolver, ok := r.parts.Resolver.(everyTarget)
+		if !ok {
+			t.Fatalf("the resolver is a %T", r.parts.Resolver)
+		}
+		resolver.refuse = map[models.TargetID]error{"b": errors.New("no label alias")}
+		r.parts.Resolver = resolver
+	})
+	r.steps(60, 61)
+	if got := r.Refused(); len(got) != 1 || got[0] != (models.RefusedTarget{ID: "b", Collector: "prod", Why: "no label alias"}) {
+		t.Errorf("refused %+v", got)
+	}
+	resolver, _ := r.parts.Resolver.(everyTarget)
+	resolver.refuse = nil
+	r.parts.Resolver = resolver
+	if err := r.Reload(r.parts); err != nil {
+		t.Fatal(err)
+	}
+	r.steps(62, 62)
+	if got := r.Refused(); len(got) != 0 || len(r.Targets()) != 2 {
+		t.Errorf("refused %+v", got)
+	}
+}
+
+// TestChecksAreDocumented compares the table of docs/actuators.md with the list.
+func TestChecksAreDocumented(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../../docs/actuators.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, c := range checks() {
+		restore := "no"
+		if c.restoring {
+			restore = "yes"
+		}
+		want = append(want, string(c.code)+" "+restore)
+	}
+	var got []string
+	_, table, _ := strings.Cut(string(data), "| check |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for line := range strings.Lines(table) {
+		if cells := strings.Split(line, "|"); len(cells) == 5 && strings.HasPrefix(strings.TrimSpace(cells[1]), "`") {
+			got = append(got, strings.Trim(cells[1], " `")+" "+strings.TrimSpace(cells[3]))
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("docs/actuators.md has the checks %q, want %q", got, want)
+	}
 }

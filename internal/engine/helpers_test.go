@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -238,6 +239,7 @@ func (j *fakeJournal) of(kind models.EventType) []models.Event {
 type everyTarget struct {
 	policy *policy.Policy
 	max    int
+	ref    string // the id by default
 	refuse map[models.TargetID]error
 }
 
@@ -246,7 +248,7 @@ func (r everyTarget) Resolve(source string, found *collectors.TargetData) (Assig
 		return Assignment{}, false, err
 	}
 	return Assignment{Policy: r.policy, Target: models.Target{
-		ID: found.ID, Collector: source, Actuator: "platform", Ref: string(found.ID), MemoryMB: 512, ColdStart: 2 * time.Second, Lead: time.Minute,
+		ID: found.ID, Collector: source, Actuator: "platform", Ref: cmp.Or(r.ref, string(found.ID)), MemoryMB: 512, ColdStart: 2 * time.Second, Lead: time.Minute,
 		Concurrency: 1, Limits: models.Limits{MaxWarm: r.max},
 	}}, true, nil
 }

@@ -24,6 +24,7 @@ type metrics struct {
 	paused         prometheus.Gauge
 	bands          prometheus.Counter
 	journal        prometheus.Counter
+	refusals       prometheus.Gauge
 }
 
 // newMetrics registers the metrics; without a registerer they are kept but shown nowhere.
@@ -44,9 +45,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		forecasts: f.NewGaugeVec(gauge("pilotlight_forecasts", "Targets by the use of their forecast."), []string{"use"}),
 		recommendation: f.NewGaugeVec(gauge("pilotlight_recommendations",
 			"Targets by the status of their latest recommendation."), []string{"status"}),
-		warm:    f.NewGaugeVec(gauge("pilotlight_warm_instances", "Warm instances over all targets, as observed and as desired."), []string{"kind"}),
-		paused:  f.NewGauge(gauge("pilotlight_paused", "1 while writes are paused.")),
-		bands:   f.NewCounter(counter("pilotlight_out_of_band_changes_total", "Capacity changes by somebody else that were noticed.")),
+		warm:   f.NewGaugeVec(gauge("pilotlight_warm_instances", "Warm instances over all targets, as observed and as desired."), []string{"kind"}),
+		paused: f.NewGauge(gauge("pilotlight_paused", "1 while writes are paused.")),
+		bands:  f.NewCounter(counter("pilotlight_out_of_band_changes_total", "Capacity changes by somebody else that were noticed.")),
+		refusals: f.NewGauge(gauge("pilotlight_targets_refused",
+			"Targets that collectors have found and that cannot be used; the API lists why.")),
 		journal: f.NewCounter(counter("pilotlight_journal_failures_total", "Writes to the journal that failed.")),
 	}
 }

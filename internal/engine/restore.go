@@ -104,49 +104,59 @@ func (e *Engine) memento(id models.TargetID, r *remembered, open *models.Action)
 // putBack restores one target.
 func (e *Engine) putBack(ctx context.Context, u *unit, order *models.RestoreOrder) models.Restored {
 	out := models.Restored{Target: u.id, Actuator: u.target.Actuator, Ref: u.target.Ref, Original: u.marks.Original}
-	failed := func(format string, args ...any) models.Restored {
-		out.Status, out.Why = models.RestoreFailed, fmt.Sprintf(format, args...)
+	if out.Why = unreachable(ctx, u); out.Why != "" {
+		out.Status = models.RestoreFailed
 		return out
-	}
-	if err := context.Cause(ctx); err != nil {
-		return failed("it was not its turn yet: %v", err)
-	}
-	if u.actuator == nil && u.target.Actuator == "" {
-		return failed("the journal does not say what it is on its platform, since an older version changed it: ask a running daemon, " +
-			"with POST /api/v1/restore")
-	}
-	if u.actuator == nil {
-		return failed("there is no actuator %q in the configuration any more: add it again", u.target.Actuator)
 	}
 	now := e.deps.Clock().UTC()
 	before := u.marks.Touched()
 	u.observedAt, u.asked, u.unseen = time.Time{}, time.Time{}, backoff{}
 	e.observe(ctx, u, now)
 	out.Current, out.Original = u.observation.Capacity, u.marks.Original
-	switch {
-	case !u.observed:
-		return failed("it could not be read: %v", u.observeErr)
-	case u.observation.Pending:
-		return failed("the platform is still carrying out an earlier change: try again later")
-	case before && !u.marks.Touched() && u.foreign.at.Equal(now):
-		out.Status, out.Why = models.RestoreLeft, "somebody else has changed it since: "+u.foreign.text
+	switch out.Status, out.Why = u.restorable(before, now); {
+	case out.Status != models.RestoreDue:
 		return out
-	case !u.marks.Touched():
-		out.Status = models.RestoreSame
-		return out
-	case u.marks.Original.Levers() == 0:
-		return failed("what it had before is not known, since the platform did not show it: set it by hand")
-	case u.marks.Original.Levers() != u.marks.Set.Levers()|u.marks.Original.Levers():
-		out.Why = "only in part: of " + u.marks.Set.String() + ", which was set, not all is known from before"
-	}
-	if u.observation.Capacity.Satisfies(u.marks.Original) {
+	case u.observation.Capacity.Satisfies(u.marks.Original):
 		return e.release(ctx, u, order, now, &out)
-	}
-	if order.DryRun {
-		out.Status = models.RestoreDue
+	case order.DryRun:
 		return out
 	}
 	return e.carryBack(ctx, u, order, now, &out)
+}
+
+// unreachable returns why a target cannot even be looked at, or "".
+func unreachable(ctx context.Context, u *unit) string {
+	switch err := context.Cause(ctx); {
+	case err != nil:
+		return "it was not its turn yet: " + err.Error()
+	case u.actuator == nil && u.target.Actuator == "":
+		return "the journal does not say what it is on its platform, since an older version changed it: ask a running daemon, " +
+			"with POST /api/v1/restore"
+	case u.actuator == nil:
+		return fmt.Sprintf("there is no actuator %q in the configuration any more: add it again", u.target.Actuator)
+	}
+	return ""
+}
+
+// restorable returns RestoreDue for a target that has just been looked at and can be restored, else what becomes of it, and why. before
+// says that it counted as touched before the look.
+func (u *unit) restorable(before bool, now time.Time) (status models.RestoreStatus, why string) {
+	m := &u.marks
+	switch {
+	case !u.observed:
+		return models.RestoreFailed, fmt.Sprintf("it could not be read: %v", u.observeErr)
+	case u.observation.Pending:
+		return models.RestoreFailed, "the platform is still carrying out an earlier change: try again later"
+	case before && !m.Touched() && u.foreign.at.Equal(now):
+		return models.RestoreLeft, "somebody else has changed it since: " + u.foreign.text
+	case !m.Touched():
+		return models.RestoreSame, ""
+	case m.Original.Levers() == 0:
+		return models.RestoreFailed, "what it had before is not known, since the platform did not show it: set it by hand"
+	case !m.Original.Levers().Has(m.Set.Levers()):
+		why = "only in part: of " + m.Set.String() + ", which was set, not all is known from before"
+	}
+	return models.RestoreDue, why
 }
 
 // release lets go of a target that has its capacity of before already.

@@ -268,11 +268,11 @@ func (e *Engine) register(ctx context.Context, s *source, found *collectors.Targ
 		u, err = e.newUnit(s.Name, found, a)
 	}
 	if err != nil {
-		if text := err.Error(); e.refused[found.ID] != text {
+		if text := err.Error(); e.refused[found.ID].Why != text {
 			if len(e.refused) >= maxRefused {
 				clear(e.refused) // names come from outside: they must not fill the memory
 			}
-			e.refused[found.ID] = text
+			e.refused[found.ID] = models.RefusedTarget{ID: found.ID, Collector: s.Name, Why: text}
 			e.log.WarnContext(ctx, "target cannot be used", "target", string(found.ID), "err", err)
 		}
 		return nil, false

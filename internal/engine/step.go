@@ -37,6 +37,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) error {
 	}
 	e.share(ctx, plans, now, failed)
 	e.carryOut(ctx, plans)
+	e.forgetVanished(ctx, now)
 	e.checkpoint(ctx)
 	e.publish()
 	if e.deps.Registerer != nil { // else nobody sees it

@@ -120,6 +120,7 @@ func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assi
 	}
 	if r := e.restored[u.id]; r != nil {
 		u.recall(r)
+		u.rehome(e.deps.Clock().UTC())
 		delete(e.restored, u.id)
 	}
 	return u, nil

@@ -16,11 +16,17 @@ type view struct {
 	sources []string // what is wrong with sources, in words
 	mode    models.Mode
 	stepped time.Time
+	refused []models.RefusedTarget // sorted by ID
 }
 
 // publish makes the present list of units the one that readers see.
 func (e *Engine) publish() {
 	v := &view{units: slices.Clone(e.units), mode: e.parts.Settings.Mode, stepped: e.stepped()}
+	for _, r := range e.refused {
+		v.refused = append(v.refused, r)
+	}
+	slices.SortFunc(v.refused, func(a, b models.RefusedTarget) int { return byID(a.ID, b.ID) })
+	e.metrics.refusals.Set(float64(len(v.refused)))
 	for _, s := range e.sources {
 		switch {
 		case s.err != nil:
@@ -83,6 +89,9 @@ func (e *Engine) Targets() []models.TargetStatus {
 	}
 	return all
 }
+
+// Refused returns what collectors have found and cannot be used, with the reasons, sorted by ID; at most 10,000 of them.
+func (e *Engine) Refused() []models.RefusedTarget { return e.view.Load().refused }
 
 // find returns what is published of a target, or models.ErrNotFound.
 func (e *Engine) find(id models.TargetID) (*unit, *published, error) {
