@@ -36,8 +36,9 @@ type Actuator struct {
 }
 
 var (
-	_ actuators.Actuator = (*Actuator)(nil)
-	_ actuators.Reacher  = (*Actuator)(nil)
+	_ actuators.Actuator      = (*Actuator)(nil)
+	_ actuators.Reacher       = (*Actuator)(nil)
+	_ actuators.InstanceRater = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It reads the environment and the shared configuration files of AWS as all AWS

@@ -342,26 +342,3 @@ func TestRequests(t *testing.T) {
 	f.have(t, "fn:2", 5)
 	count("lowering of a version", 2, func() { f.have(t, "fn:2", 2) })
 }
-
-func TestRequiredForRate(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		rps  float64
-		want int
-	}{
-		{0, 0},
-		{-5, 0},
-		{math.NaN(), 0},
-		{math.Inf(-1), 0},
-		{0.1, 1},
-		{10, 1},
-		{10.01, 2},
-		{1234, 124},
-		{math.Inf(1), math.MaxInt32},
-		{1e300, math.MaxInt32},
-	} {
-		if got := awslambda.RequiredForRate(c.rps); got != c.want {
-			t.Errorf("RequiredForRate(%v) = %d, want %d", c.rps, got, c.want)
-		}
-	}
-}
