@@ -130,6 +130,9 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	if err := a.check(r, action.To); err != nil {
 		return err
 	}
+	if err := a.checkMemory(r, action.To); err != nil {
+		return err
+	}
 	if mb, ok := action.To.Memory(); ok {
 		if err := a.applyMemory(ctx, r, mb); err != nil {
 			return err
@@ -229,7 +232,6 @@ func (a *Actuator) refOf(op string, target models.Target) (ref, error) {
 func (a *Actuator) check(r ref, to models.Capacity) error {
 	warm, hasWarm := to.Warm()
 	most, hasMost := to.Max()
-	mb, hasMemory := to.Memory()
 	op := "set capacity of " + r.String()
 	switch {
 	case to.Levers()&^a.Levers() != 0:
@@ -241,9 +243,20 @@ func (a *Actuator) check(r ref, to models.Capacity) error {
 		return refused(models.KindInvalid, op, "a reserved concurrency of 0 would stop the function; ask for at least 1")
 	case hasMost && hasWarm && warm > most:
 		return refused(models.KindInvalid, op, "%d warm instances are more than the reserved concurrency %d that is to be set", warm, most)
-	case hasMemory && (mb < minMemory || mb > maxMemory):
+	}
+	return nil
+}
+
+// checkMemory refuses a memory that no function can have, and one for what cannot change.
+func (a *Actuator) checkMemory(r ref, to models.Capacity) error {
+	mb, ok := to.Memory()
+	op := "set memory of " + r.String()
+	switch {
+	case !ok:
+		return nil
+	case mb < minMemory || mb > maxMemory:
 		return refused(models.KindInvalid, op, "memory %d MB is not from %d to %d", mb, minMemory, maxMemory)
-	case hasMemory && !r.isAlias():
+	case !r.isAlias():
 		return refused(models.KindInvalid, op, "a published version keeps its memory for good; name an alias, which can move to another version")
 	}
 	return nil

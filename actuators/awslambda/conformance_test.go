@@ -17,18 +17,26 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	for name, build := range map[string]func(*testing.T) actuatorstest.Platform{
-		"keep_one":             func(t *testing.T) actuatorstest.Platform { return platform(t, awslambda.OnZeroKeepOne) },
-		"delete":               func(t *testing.T) actuatorstest.Platform { return platform(t, awslambda.OnZeroDelete) },
+		"keep_one":             with(platform, awslambda.OnZeroKeepOne),
+		"delete":               with(platform, awslambda.OnZeroDelete),
 		"auto scaling":         ownedPlatform,
 		"reserved concurrency": reservedPlatform,
 		"memory":               memoryPlatform,
-		"maximum concurrency":  func(t *testing.T) actuatorstest.Platform { return queuePlatform(t, awslambda.QueueMaximumConcurrency) },
-		"pollers":              func(t *testing.T) actuatorstest.Platform { return queuePlatform(t, awslambda.QueuePollers) },
+		"maximum concurrency":  with(queuePlatform, awslambda.QueueMaximumConcurrency),
+		"pollers":              with(queuePlatform, awslambda.QueuePollers),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			actuatorstest.Run(t, actuatorstest.Fixture{New: build})
 		})
+	}
+}
+
+// with returns what builds a platform with a setting.
+func with[S any](build func(*testing.T, S) actuatorstest.Platform, setting S) func(*testing.T) actuatorstest.Platform {
+	return func(t *testing.T) actuatorstest.Platform {
+		t.Helper()
+		return build(t, setting)
 	}
 }
 

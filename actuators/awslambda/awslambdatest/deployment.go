@@ -2,6 +2,7 @@ package awslambdatest
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -114,6 +115,16 @@ func (s *Server) configurationOf(name string, f *function, qualifier string) (ma
 	return out, nil
 }
 
+// onlyServed refuses settings that the fake knows nothing of.
+func onlyServed(input map[string]any, keys ...string) *failure {
+	for _, key := range sortedKeys(input) {
+		if !slices.Contains(keys, key) {
+			return &failure{"InvalidParameterValueException", "the fake does not serve " + key}
+		}
+	}
+	return nil
+}
+
 // updating reports whether an update of $LATEST goes on.
 func (s *Server) updating(f *function) bool {
 	return s.now.Sub(f.latest.changed) < s.config.UpdateDelay
@@ -127,10 +138,8 @@ func (s *Server) pending(f *function, version string) bool {
 
 // configure changes the memory of $LATEST. Other settings are not served.
 func (s *Server) configure(name string, f *function, input map[string]any) (map[string]any, *failure) {
-	for _, key := range sortedKeys(input) {
-		if key != "FunctionName" && key != "MemorySize" && key != "RevisionId" {
-			return nil, &failure{"InvalidParameterValueException", "the fake does not serve " + key}
-		}
+	if failed := onlyServed(input, "FunctionName", "MemorySize", "RevisionId"); failed != nil {
+		return nil, failed
 	}
 	memory := int(number(input, "MemorySize"))
 	switch revision := text(input, "RevisionId"); {

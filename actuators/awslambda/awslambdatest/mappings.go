@@ -31,6 +31,7 @@ func (s *Server) SetMapping(tb testing.TB, uuid string, concurrency, low, high i
 	m := s.mappings[uuid]
 	if m == nil {
 		tb.Fatalf("there is no mapping %s", uuid)
+		return
 	}
 	m.concurrency, m.low, m.high = concurrency, low, high
 }
@@ -81,10 +82,8 @@ func (s *Server) updateMapping(input map[string]any) (map[string]any, *failure) 
 	if m == nil {
 		return nil, &failure{"ResourceNotFoundException", "The resource you requested does not exist."}
 	}
-	for _, key := range sortedKeys(input) {
-		if key != "UUID" && key != "ScalingConfig" && key != "ProvisionedPollerConfig" {
-			return nil, &failure{"InvalidParameterValueException", "the fake does not serve " + key}
-		}
+	if failed := onlyServed(input, "UUID", "ScalingConfig", "ProvisionedPollerConfig"); failed != nil {
+		return nil, failed
 	}
 	if state := s.state(m); state != "Enabled" && state != "Disabled" {
 		return nil, &failure{"ResourceInUseException", "Cannot update the event source mapping because it is in use."}

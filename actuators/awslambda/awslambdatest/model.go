@@ -209,7 +209,7 @@ func (m *model) check(path, name string, value any) []string {
 			return m.checkString(path, name, s, v)
 		}
 	case json.Number:
-		if s.Type == "integer" || s.Type == "long" || s.Type == "double" || s.Type == "timestamp" {
+		if slices.Contains([]string{"integer", "long", "double", "timestamp"}, s.Type) {
 			return checkNumber(path, s, v)
 		}
 	case bool:

@@ -40,22 +40,29 @@ func (s *Server) carryOut(op string, input map[string]any) (map[string]any, *fai
 		return nil, failed
 	}
 	switch op {
-	case opReserved:
-		return reservedOf(f), nil
+	case opReserved, opReserve, opUnreserve:
+		return s.carryOutReserve(op, f, input)
+	case opAlias:
+		return s.aliasOf(name, f, text(input, "Name"))
+	case opConfig, opConfigure, opPublish, opMove:
+		return s.carryOutDeployment(op, name, f, input)
+	case opList:
+		return s.list(name, f, input)
+	}
+	return s.carryOutProvisioning(op, name, f, input)
+}
+
+// carryOutReserve does what a request about the reserved concurrency of a function asks for.
+func (s *Server) carryOutReserve(op string, f *function, input map[string]any) (map[string]any, *failure) {
+	switch op {
 	case opReserve:
 		return s.reserve(f, int(number(input, "ReservedConcurrentExecutions")))
 	case opUnreserve:
 		f.reserved = -1
 		s.writes++
 		return nil, nil
-	case opAlias:
-		return s.aliasOf(name, f, text(input, "Name"))
-	case opList:
-		return s.list(name, f, input)
-	case opConfig, opConfigure, opPublish, opMove:
-		return s.carryOutDeployment(op, name, f, input)
 	}
-	return s.carryOutProvisioning(op, name, f, input)
+	return reservedOf(f), nil
 }
 
 // carryOutProvisioning does what a request about the provisioned concurrency of a version or alias asks for.

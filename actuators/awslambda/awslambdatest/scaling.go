@@ -84,10 +84,10 @@ func (s *Server) scaleAt(f *function, t *scalable, at time.Time) bool {
 	if t.idle {
 		want = t.low
 	}
-	switch {
-	case want == have:
+	switch want {
+	case have:
 		return true
-	case want == 0:
+	case 0:
 		return s.remove(f, t.qualifier, at) == nil
 	}
 	_, failed := s.put(f, t.qualifier, f.version(t.qualifier), want, at)
@@ -106,19 +106,9 @@ func (s *Server) describeScalables(input map[string]any) (map[string]any, *failu
 	if d := input["ScalableDimension"]; text(input, "ServiceNamespace") != "lambda" || d != nil && d != dimension {
 		ids = nil
 	}
-	from, size := 0, maxPage
-	if n := number(input, "MaxResults"); input["MaxResults"] != nil {
-		if n < 1 || n > maxPage {
-			return nil, &failure{"ValidationException", fmt.Sprintf("MaxResults must be between 1 and %d", maxPage)}
-		}
-		size = int(n)
-	}
-	if token := text(input, "NextToken"); token != "" {
-		i, err := strconv.Atoi(token)
-		if err != nil || i < 0 || i > len(ids) {
-			return nil, &failure{"InvalidNextTokenException", "The token is not valid"}
-		}
-		from = i
+	from, size, failed := pageOf(input, len(ids))
+	if failed != nil {
+		return nil, failed
 	}
 	items, to := []any{}, min(from+size, len(ids))
 	for _, id := range ids[from:to] {
@@ -137,33 +127,43 @@ func (s *Server) describeScalables(input map[string]any) (map[string]any, *failu
 	return out, nil
 }
 
+// pageOf returns where a page begins and how long it is.
+func pageOf(input map[string]any, all int) (from, size int, failed *failure) {
+	size = maxPage
+	if n := number(input, "MaxResults"); input["MaxResults"] != nil {
+		if n < 1 || n > maxPage {
+			return 0, 0, &failure{"ValidationException", fmt.Sprintf("MaxResults must be between 1 and %d", maxPage)}
+		}
+		size = int(n)
+	}
+	if token := text(input, "NextToken"); token != "" {
+		i, err := strconv.Atoi(token)
+		if err != nil || i < 0 || i > all {
+			return 0, 0, &failure{"InvalidNextTokenException", "The token is not valid"}
+		}
+		from = i
+	}
+	return from, size, nil
+}
+
 func scalableARN(id string) string {
 	return fmt.Sprintf("arn:aws:application-autoscaling:%s:%s:scalable-target/%x", Region, Account, id)
 }
 
 // register registers a scalable target, or changes the bounds of one.
 func (s *Server) register(input map[string]any) (map[string]any, *failure) {
-	invalid := func(format string, args ...any) *failure {
-		return &failure{"ValidationException", fmt.Sprintf(format, args...)}
-	}
 	if text(input, "ServiceNamespace") != "lambda" || text(input, "ScalableDimension") != dimension {
-		return nil, invalid("Unsupported service namespace, resource type or scalable dimension")
+		return nil, invalidScalable("Unsupported service namespace, resource type or scalable dimension")
 	}
 	id := text(input, "ResourceId")
-	parts := strings.Split(id, ":")
-	if len(parts) != 3 || parts[0] != "function" || s.functions[parts[1]] == nil ||
-		s.functions[parts[1]].version(parts[2]) == "" || parts[2] == latest {
-		return nil, invalid("No scalable resource found for service namespace: lambda, resource ID: %s, scalable dimension: %s", id, dimension)
+	next, failed := s.scalableOf(id)
+	if failed != nil {
+		return nil, failed
 	}
-	old := s.scalables[id]
 	_, hasLow := input["MinCapacity"]
 	_, hasHigh := input["MaxCapacity"]
-	if old == nil && !(hasLow && hasHigh) {
-		return nil, invalid("Both minimum and maximum capacity must be specified to register a new scalable target")
-	}
-	next := scalable{function: parts[1], qualifier: parts[2], created: s.now}
-	if old != nil {
-		next = *old
+	if s.scalables[id] == nil && (!hasLow || !hasHigh) {
+		return nil, invalidScalable("Both minimum and maximum capacity must be specified to register a new scalable target")
 	}
 	if hasLow {
 		next.low = int(number(input, "MinCapacity"))
@@ -172,10 +172,28 @@ func (s *Server) register(input map[string]any) (map[string]any, *failure) {
 		next.high = int(number(input, "MaxCapacity"))
 	}
 	if next.low < 0 || next.high < next.low {
-		return nil, invalid("Maximum capacity cannot be less than minimum capacity")
+		return nil, invalidScalable("Maximum capacity cannot be less than minimum capacity")
 	}
 	next.due = s.now.Add(s.config.ScalingDelay)
 	s.scalables[id] = &next
 	s.writes++
 	return map[string]any{"ScalableTargetARN": scalableARN(id)}, nil
+}
+
+// scalableOf returns a copy of the scalable target of that name, or a new one if there is none.
+func (s *Server) scalableOf(id string) (scalable, *failure) {
+	if old := s.scalables[id]; old != nil {
+		return *old, nil
+	}
+	parts := strings.Split(id, ":")
+	if len(parts) == 3 && parts[0] == "function" {
+		if f := s.functions[parts[1]]; f != nil && parts[2] != latest && f.version(parts[2]) != "" {
+			return scalable{function: parts[1], qualifier: parts[2], created: s.now}, nil
+		}
+	}
+	return scalable{}, invalidScalable("No scalable resource found for service namespace: lambda, resource ID: %s, scalable dimension: %s", id, dimension)
+}
+
+func invalidScalable(format string, args ...any) *failure {
+	return &failure{"ValidationException", fmt.Sprintf(format, args...)}
 }
