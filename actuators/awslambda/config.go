@@ -62,7 +62,7 @@ type Config struct {
 // minReserve is the unreserved concurrency that AWS insists on.
 const minReserve = 100
 
-// DefaultConfig returns the defaults: the region and credentials of the environment, keep_one, and 10 requests per second.
+// DefaultConfig returns the defaults: the region and credentials of the environment, keep_one, and 10 requests per second; see Connection.
 func DefaultConfig() Config {
 	return Config{
 		Connection: defaultConnection(),

@@ -60,9 +60,10 @@ func below(dir string, paths []string) []string {
 // maxPerSecond is how many requests per second the control plane of an account takes in a region; AWS does not raise it.
 const maxPerSecond = 15
 
-// defaultConnection is that of the environment, with 10 requests per second.
+// defaultConnection is that of the environment, with 10 requests per second: rate and burst together are what the busiest second can hold,
+// which is no more than maxPerSecond.
 func defaultConnection() Connection {
-	return Connection{Requests: actuators.RateLimitConfig{PerSecond: 10, Burst: 10}}
+	return Connection{Requests: actuators.RateLimitConfig{PerSecond: 10, Burst: 5}}
 }
 
 // validate says all that is wrong.

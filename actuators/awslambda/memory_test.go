@@ -221,11 +221,13 @@ func TestMemoryRaces(t *testing.T) {
 	for name, c := range map[string]struct {
 		before string
 		race   func(f fixture)
+		// changes is how many of the deployment's own were carried out before the race was noticed.
+		changes int
 	}{
-		"code before the update":  {configureOp, func(f fixture) { f.SetCode(t, "fn", "sha-2") }},
-		"code before publishing":  {publishOp, func(f fixture) { f.SetCode(t, "fn", "sha-2") }},
-		"alias before the move":   {moveOp, func(f fixture) { f.PutAlias(t, "fn", "live", "3", nil) }},
-		"weights before the move": {moveOp, func(f fixture) { f.PutAlias(t, "fn", "live", "1", map[string]float64{"2": 0.5}) }},
+		"code before the update":  {configureOp, func(f fixture) { f.SetCode(t, "fn", "sha-2") }, 0},
+		"code before publishing":  {publishOp, func(f fixture) { f.SetCode(t, "fn", "sha-2") }, 1},
+		"alias before the move":   {moveOp, func(f fixture) { f.PutAlias(t, "fn", "live", "3", nil) }, 2},
+		"weights before the move": {moveOp, func(f fixture) { f.PutAlias(t, "fn", "live", "1", map[string]float64{"2": 0.5}) }, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -237,10 +239,27 @@ func TestMemoryRaces(t *testing.T) {
 				}
 			})
 			wantKind(t, f.applyMemory(t, "fn:live", 1024), models.KindConflict)
+			if n := f.Writes(); n != c.changes {
+				t.Errorf("%d changes, want %d", n, c.changes)
+			}
 			if v := f.AliasVersion(t, "fn", "live"); v == "10" {
 				t.Error("the alias was moved over somebody's change")
 			}
 		})
+	}
+}
+
+// TestMemoryWaitsForAllocations begins nothing that it could not finish.
+func TestMemoryWaitsForAllocations(t *testing.T) {
+	t.Parallel()
+	f := newMemoryFixture(t)
+	if err := f.apply(t, "fn:live", 5); err != nil {
+		t.Fatal(err)
+	}
+	f.noWrites(t, "an Apply during an allocation", func() { wantKind(t, f.applyMemory(t, "fn:live", 1024), models.KindConflict) })
+	f.settle()
+	if err := f.applyMemory(t, "fn:live", 1024); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -72,6 +72,14 @@ func TestBudgetIsShared(t *testing.T) {
 	if n := turns(t, other); n != 3 {
 		t.Errorf("another account could send %d requests of its 3", n)
 	}
+	// A quick budget that comes later does not speed up a slow one.
+	slow := f.another(t, func(c *awslambda.Config) { c.Requests, c.AccountID = budget(3), "222222222222" })
+	quick := f.another(t, func(c *awslambda.Config) {
+		c.Requests, c.AccountID = actuators.RateLimitConfig{PerSecond: 15, Burst: 9}, "222222222222"
+	})
+	if a, b := turns(t, slow), turns(t, quick); a != 3 || b != 0 {
+		t.Errorf("%d and %d requests of a budget of 3", a, b)
+	}
 	// Unbounded actuators are bounded by the others.
 	free := f.another(t, func(c *awslambda.Config) { c.Requests.PerSecond = 0 })
 	if n := turns(t, free); n != 0 {
