@@ -101,7 +101,11 @@ func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Ob
 	}
 	obs := now.observation()
 	if owner.owned {
-		obs = owner.observation(now)
+		shared, err := a.area(ctx)
+		if err != nil {
+			return models.Observation{}, a.classify(ctx, "observe", err)
+		}
+		obs = owner.observation(now, shared.scalables.movedLately(resourceID(r), a.now()))
 	}
 	if a.config.ReservedConcurrency {
 		most, err := a.most(ctx, r)

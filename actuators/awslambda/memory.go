@@ -41,6 +41,14 @@ func (c configuration) underWay() bool {
 	return c.LastUpdateStatus == types.LastUpdateStatusInProgress || c.State == types.StatePending
 }
 
+// snapStart returns when snapshots are taken; whether there is one differs between versions anyway.
+func (c configuration) snapStart() types.SnapStartApplyOn {
+	if c.SnapStart == nil || c.SnapStart.ApplyOn == "" {
+		return types.SnapStartApplyOnNone
+	}
+	return c.SnapStart.ApplyOn
+}
+
 // differences returns the names of the settings, but the memory, in which two configurations of a function differ.
 func (c configuration) differences(other configuration) []string {
 	// These differ between versions that were made of the same, or come with the memory.
@@ -50,6 +58,9 @@ func (c configuration) differences(other configuration) []string {
 		"StateReasonCode", "Version",
 	}
 	var names []string
+	if c.snapStart() != other.snapStart() {
+		names = append(names, "SnapStart")
+	}
 	mine, others := reflect.ValueOf(c.GetFunctionConfigurationOutput).Elem(), reflect.ValueOf(other.GetFunctionConfigurationOutput).Elem()
 	for i := range mine.NumField() {
 		field := mine.Type().Field(i)

@@ -21,16 +21,19 @@ type scalable struct {
 	low, high int
 }
 
-// observation is what is seen of a version or alias that Application Auto Scaling owns: the floor is its minimum.
-func (s scalable) observation(now state) models.Observation {
+// observation is what is seen of a version or alias that Application Auto Scaling owns: the floor is its minimum. moved says that the minimum
+// was moved so lately that Application Auto Scaling may not have acted on it.
+func (s scalable) observation(now state, moved bool) models.Observation {
 	obs := now.observation()
 	obs.Capacity = models.Warm(s.low)
-	// Its own moves above the minimum are none of ours to wait for.
-	obs.Pending = !now.failed() && now.available < s.low
+	// Its own moves above the minimum are none of ours to wait for, and one that never comes must not be waited for.
+	obs.Pending = now.available < s.low && (now.inProgress() || moved && now.requested < s.low)
 	note := fmt.Sprintf("Application Auto Scaling owns the provisioned concurrency, from %d to %d, and its minimum is moved; %d are requested now",
 		s.low, s.high, now.requested)
 	if obs.Note != "" {
 		note += "; " + obs.Note
+	} else if now.requested < s.low && !obs.Pending {
+		note += ", and it does not act on its minimum: look at its scaling activities"
 	}
 	obs.Note = note
 	return obs
@@ -47,6 +50,34 @@ type scalables struct {
 	of    map[string]scalable
 	// doubtful are those about which something was asked whose outcome is not known.
 	doubtful map[string]bool
+	// moved is when the minimum of a resource was moved.
+	moved map[string]time.Time
+}
+
+// actsWithin is how long Application Auto Scaling may take to act on a new minimum before that is no longer waited for.
+const actsWithin = 5 * time.Minute
+
+// move remembers what a resource is since its minimum was moved.
+func (c *scalables) move(id string, s scalable, at time.Time) {
+	c.note(id, s)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.moved == nil {
+		c.moved = make(map[string]time.Time)
+	}
+	c.moved[id] = at
+}
+
+// movedLately reports whether the minimum of a resource was moved so lately that it may not have been acted on.
+func (c *scalables) movedLately(id string, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, ok := c.moved[id]
+	if ok && now.Sub(at) >= actsWithin {
+		delete(c.moved, id)
+		ok = false
+	}
+	return ok
 }
 
 // lookup returns what is remembered of a resource, if the list was read at notBefore or later.
@@ -265,10 +296,10 @@ func (a *Actuator) register(ctx context.Context, op, id string, have, next scala
 	_, err = writeAt(ctx, a.link, ofScaling, op, func(ctx context.Context) (*applicationautoscaling.RegisterScalableTargetOutput, error) {
 		return a.scaling.RegisterScalableTarget(ctx, input)
 	})
+	shared.scalables.move(id, next, a.now())
 	if err != nil {
+		// It may have happened all the same.
 		shared.scalables.doubt(id)
-		return err
 	}
-	shared.scalables.note(id, next)
-	return nil
+	return err
 }

@@ -1,8 +1,11 @@
 package awslambda_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -137,11 +140,31 @@ func TestOwnershipBegins(t *testing.T) {
 		}
 	})
 	// It is known now, without waiting for the list to grow old.
-	f.want(t, "fn:live", 2, 0, true)
+	f.want(t, "fn:live", 2, 0, false)
 	if err := f.apply(t, "fn:live", 5); err != nil {
 		t.Fatal(err)
 	}
 	f.wantBounds(t, 5, 50)
+	f.settle()
+	f.want(t, "fn:live", 5, 5, false)
+}
+
+// TestOwnerThatDoesNothing is waited for only so long.
+func TestOwnerThatDoesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(_ *awslambda.Config, a *awslambdatest.Config) { a.ScalingDelay = time.Hour })
+	f.Own(t, "fn", "live", 0, 50, false)
+	if err := f.apply(t, "fn:live", 5); err != nil {
+		t.Fatal(err)
+	}
+	f.Advance(4 * time.Minute)
+	f.want(t, "fn:live", 5, 0, true)
+	f.Advance(time.Minute)
+	if note := f.want(t, "fn:live", 5, 0, false); !strings.Contains(note, "scaling activities") {
+		t.Errorf("the note %q does not say where to look", note)
+	}
+	// It acts at last.
+	f.Advance(time.Hour)
 	f.settle()
 	f.want(t, "fn:live", 5, 5, false)
 }
@@ -199,9 +222,9 @@ func TestOwnerChangesTheBounds(t *testing.T) {
 	f.want(t, "fn:live", 2, 2, false)
 	f.Own(t, "fn", "live", 3, 40, false)
 	f.noWrites(t, "an Apply on other bounds", func() { wantKind(t, f.apply(t, "fn:live", 5), models.KindConflict) })
-	f.want(t, "fn:live", 3, 2, true)
+	f.want(t, "fn:live", 3, 2, false)
 	f.Own(t, "fn", "live", 4, 40, false)
-	f.want(t, "fn:live", 3, 2, true)
+	f.want(t, "fn:live", 3, 2, false)
 	f.settle()
 	f.want(t, "fn:live", 4, 4, false)
 }
@@ -229,6 +252,34 @@ func TestOwnersAreListedOnce(t *testing.T) {
 	f.want(t, "own-119:1", 4, 4, false)
 	if n := f.CallsOf(listOp); n != 6 {
 		t.Errorf("%d requests after the list had grown old, want 6", n)
+	}
+}
+
+// TestOwnersAreListedOnceAtATime lets many observe at once, the first of whom goes away while it reads the list.
+func TestOwnersAreListedOnceAtATime(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.Own(t, "fn", "live", 2, 50, false)
+	f.settle()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	f.BeforeAnswer(func(op string) {
+		if op == listOp {
+			leave()
+		}
+	})
+	if _, err := f.actuator.Observe(ctx, target("fn:live")); !errors.Is(err, context.Canceled) {
+		t.Errorf("Observe returned %v, want context.Canceled in it", err)
+	}
+	f.BeforeAnswer(nil)
+	var group sync.WaitGroup
+	for range 30 {
+		group.Go(func() { f.want(t, "fn:live", 2, 2, false) })
+	}
+	group.Wait()
+	// The one that was given up may be counted late, or not at all.
+	if n := f.CallsOf(listOp); n < 1 || n > 2 {
+		t.Errorf("the list was read %d times by 30 at once, want once", n)
 	}
 }
 
