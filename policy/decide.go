@@ -160,6 +160,7 @@ func (p *Policy) forecastMix(pr *proposal, mix *mixture) bool {
 			mix.duration = min(d.Mean(a), 86400)
 		}
 	}
+	mix.duration = m.spec.taken(mix.duration)
 	return mix.n > 0
 }
 

@@ -22,6 +22,8 @@ type Facts struct {
 	Pending      bool
 	// Levers are those that the platform has.
 	Levers models.Lever
+	// InstanceRate is how many invocations a second an instance of the floor starts at most, however short they are; 0 is no bound.
+	InstanceRate float64
 	// Data says how fresh the samples are.
 	Data models.DataState
 	// Forecast is of invocations, at least of the time that Policy.Reads; if it is nil, NoForecast may say why. DurationForecast is of mean durations, optional.

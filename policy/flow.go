@@ -40,7 +40,7 @@ func (m *Memory) live(start, step, n float64) int {
 		m.cost.quiet(step)
 		return 0
 	}
-	duration := m.meanDuration()
+	duration := m.spec.taken(m.meanDuration())
 	if n/step*duration > maxInFlight {
 		f.forget()
 		return m.liveHot(step, n/step, duration)
@@ -124,7 +124,7 @@ func (m *Memory) arrive(s *slice, n int, mean float64) {
 			d = math.Exp(m.spec.mu + m.spec.sigma*rng.NormFloat64())
 		}
 		if len(m.flow.busy) < maxBusy {
-			m.flow.busy.push(tick(t + max(d, 0.002)))
+			m.flow.busy.push(tick(t + m.spec.taken(max(d, 0.002))))
 		}
 	}
 }

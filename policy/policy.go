@@ -153,7 +153,8 @@ func (m *Memory) learn(s *spec) {
 }
 
 // Prepare tells the memory about the target before the first decision, so that history fed meanwhile is weighed too. It
-// reports whether the facts can be used; of these only the target, the levers and the durations count.
+// reports whether the facts can be used; of these only the target, the levers, the rate of
+// an instance and the durations count.
 func (p *Policy) Prepare(f *Facts, m *Memory) bool {
 	pr := proposal{cfg: &p.cfg, facts: f, memory: m}
 	return p.admit(&pr)

@@ -16,7 +16,7 @@ func (m *Memory) recentMix(mix *mixture) bool {
 		return false
 	}
 	waiting := m.queue / max(m.spec.hold, m.step)
-	mix.duration = m.meanDuration()
+	mix.duration = m.spec.taken(m.meanDuration())
 	if total == 0 && waiting == 0 {
 		mix.add(0)
 		return true
@@ -112,7 +112,7 @@ func (m *Memory) inUse() int {
 		return -1
 	}
 	if m.queue > 0 {
-		most += math.Ceil(m.queue * m.meanDuration() / max(m.spec.hold, m.step) / c)
+		most += math.Ceil(m.queue * m.spec.taken(m.meanDuration()) / max(m.spec.hold, m.step) / c)
 	}
 	return int(min(most, maxInstances))
 }

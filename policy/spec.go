@@ -29,6 +29,9 @@ type spec struct {
 	maxKeep float64
 	// concurrency is how many invocations an instance runs at a time.
 	concurrency int
+	// slot is the least time in seconds that an invocation takes of an instance, however short it is; 0 is none. It is not
+	// stored: it is derived anew before the first bin after a restart.
+	slot float64
 	// mu and sigma are of the lognormal law of durations; sigma < 0 if only the mean is known.
 	mu, sigma float64
 	seed      uint64
@@ -51,6 +54,9 @@ func (p *Policy) specOf(f *Facts, m *Memory) (spec, bool) {
 		window: p.cfg.ReactiveWindow.Std().Seconds(), hysteresis: p.cfg.Hysteresis,
 		maxWarm: min(max(t.Limits.MaxWarm, 0), maxInstances), maxKeep: t.Limits.MaxKeepAlive.Seconds(),
 		concurrency: min(max(t.Concurrency, 1), 1<<20), sigma: -1, seed: seedOf(t.ID),
+	}
+	if f.InstanceRate > 0 {
+		s.slot = float64(s.concurrency) / f.InstanceRate
 	}
 	if !p.keepAliveIsOurs(f) {
 		s.free, s.credit = p.cfg.PlatformKeepAlive.Std().Seconds(), p.credit
@@ -78,6 +84,10 @@ func (s *spec) meanDuration() float64 {
 	}
 	return math.Exp(s.mu + s.sigma*s.sigma/2)
 }
+
+// taken is how long an invocation of that duration, in seconds, takes a place of an instance: where an instance starts at most r
+// invocations a second, as on AWS Lambda, the instances needed by Little's law are max(rate*duration, rate/r).
+func (s *spec) taken(duration float64) float64 { return max(duration, s.slot) }
 
 func seedOf(id models.TargetID) uint64 {
 	h := uint64(14695981039346656037) // FNV-1a, written out because the library's allocates

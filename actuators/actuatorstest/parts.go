@@ -71,20 +71,24 @@ func testAbsolute(t *testing.T, p Platform) {
 func testIdempotent(t *testing.T, p Platform) {
 	t.Helper()
 	target, to := p.Targets[0], capacityOf(p.Actuator.Levers(), 4)
-	before := p.Writes()
+	before, first := p.Writes(), 0
 	action := p.action(target, to)
 	// Twice before the platform has settled and twice after it.
 	for i := range 4 {
 		if err := p.Actuator.Apply(t.Context(), target, action); err != nil {
 			t.Fatalf("Apply of the same action, time %d: %v", i+1, err)
 		}
-		if i == 1 {
+		switch i {
+		case 0:
+			first = p.Writes() - before
+		case 1:
 			p.Settle()
 		}
 	}
 	p.Settle()
-	if n := p.Writes() - before; n != 1 {
-		t.Errorf("applying the same capacity 4 times made %d writes, want 1", n)
+	// A platform may need several writes for several levers.
+	if n := p.Writes() - before; first < 1 || n != first || (first > 1 && p.Actuator.Levers()&(p.Actuator.Levers()-1) == 0) {
+		t.Errorf("applying the same capacity 4 times made %d writes, the first time %d; want as many, and 1 for one lever", n, first)
 	}
 	if obs := p.observe(t, target); !obs.Capacity.Satisfies(to) {
 		t.Errorf("Observe shows %s, want %s", obs.Capacity, to)

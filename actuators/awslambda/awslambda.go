@@ -1,101 +1,78 @@
-// Package awslambda sets the provisioned concurrency of versions and aliases of AWS Lambda functions: the number of execution
-// environments that are initialised before a request comes.
+// Package awslambda sets the capacity of AWS Lambda functions: the provisioned concurrency of versions and aliases, which is the
+// number of execution environments that are initialised before a request comes; where asked for, the reserved concurrency and the
+// memory of functions, and the scaling of SQS event source mappings.
 //
-// A target's Ref is function:alias, function:version, or an ARN that ends in an alias or version. The platform has the lever
-// warm only. Nothing of a raise is usable before all of it is allocated, which takes about two minutes and one more for
-// every 6,000 instances, so a raise that is under way is never replaced by another.
+// A target's Ref is function:alias, function:version, or an ARN that ends in an alias or version. Nothing of a raise is usable before
+// all of it is allocated, which takes about two minutes and one more for every 6,000 instances, so a raise that is under way is
+// never replaced by another. Where Application Auto Scaling owns the provisioned concurrency, its minimum is moved instead.
 //
-// The SDK's own retries are off: the decorators of package actuators decide what is tried again. Requests share a token
-// bucket, because the control plane allows an account 15 requests per second in a region.
+// The SDK's own retries are off: the decorators of package actuators decide what is tried again. All actuators of an account and region
+// share a token bucket, because its control plane allows 15 requests per second.
 package awslambda
 
 import (
 	"context"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/smithy-go/logging"
-	"golang.org/x/time/rate"
 
 	"pilotlight/actuators"
 	"pilotlight/models"
 )
 
-// Actuator sets the provisioned concurrency in one account and region. It is safe for concurrent use.
+// Actuator sets the capacity of functions in one account and region. It is safe for concurrent use.
 type Actuator struct {
-	config  Config
-	region  string
-	client  *lambda.Client
-	bucket  *rate.Limiter
-	now     func() time.Time
-	account account
+	*link
+	config Config
+	// poll is how often an update is looked at while Apply waits for it.
+	poll time.Duration
+	// limit is the concurrency of the account as last seen, 0 if it was never read.
+	limit atomic.Int64
 }
 
 var (
-	_ actuators.Actuator = (*Actuator)(nil)
-	_ actuators.Reacher  = (*Actuator)(nil)
+	_ actuators.Actuator      = (*Actuator)(nil)
+	_ actuators.Reacher       = (*Actuator)(nil)
+	_ actuators.InstanceRater = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It reads the environment and the shared configuration files of AWS as all AWS
-// tools do, and makes no request. now is the clock for remembering the limits of the account.
-func New(ctx context.Context, name string, config Config, now func() time.Time) (*Actuator, error) {
-	if now == nil {
-		return nil, fmt.Errorf("actuator %q: a clock is needed: %w", name, models.ErrInvalid)
-	}
+// tools do, and makes no request.
+func New(ctx context.Context, name string, config Config, deps Deps) (*Actuator, error) {
 	if err := config.Validate(); err != nil {
 		return nil, fmt.Errorf("actuator %q: %w", name, err)
 	}
-	options := []func(*awsconfig.LoadOptions) error{
-		awsconfig.WithAppID("pilotlight"),
-		awsconfig.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
-		// What the SDK would log to the standard error is returned as an error too.
-		awsconfig.WithLogger(logging.Nop{}),
-	}
-	if config.Region != "" {
-		options = append(options, awsconfig.WithRegion(config.Region))
-	}
-	if config.Profile != "" {
-		options = append(options, awsconfig.WithSharedConfigProfile(config.Profile))
-	}
-	if len(config.ConfigFiles) > 0 {
-		options = append(options, awsconfig.WithSharedConfigFiles(config.ConfigFiles))
-	}
-	if len(config.CredentialsFiles) > 0 {
-		options = append(options, awsconfig.WithSharedCredentialsFiles(config.CredentialsFiles))
-	}
-	loaded, err := awsconfig.LoadDefaultConfig(ctx, options...)
+	l, err := connect(ctx, config.Connection, config.AutoScalingEndpoint, deps)
 	if err != nil {
-		return nil, fmt.Errorf("actuator %q: load the AWS configuration: %w", name, err)
+		return nil, fmt.Errorf("actuator %q: %w", name, err)
 	}
-	if loaded.Region == "" {
-		return nil, fmt.Errorf("actuator %q: no AWS region; set region here or AWS_REGION: %w", name, models.ErrInvalid)
-	}
-	client := lambda.NewFromConfig(loaded, func(o *lambda.Options) {
-		o.Credentials = markedCredentials{loaded.Credentials}
-		if config.Endpoint != "" {
-			o.BaseEndpoint = aws.String(config.Endpoint)
-		}
-	})
-	return &Actuator{
-		config: config, region: loaded.Region, client: client, bucket: config.Requests.Limiter(), now: now,
-	}, nil
+	return &Actuator{link: l, config: config, poll: config.MemoryWait.Std() / pollsPerWait}, nil
 }
 
 // Levers implements actuators.Actuator.
-func (a *Actuator) Levers() models.Lever { return models.LeverWarm }
-
-// Reach implements actuators.Reacher: with keep_one, a target that has warm instances keeps one when none is wanted.
-func (a *Actuator) Reach(have, want models.Capacity) models.Capacity {
-	n, ok := want.Warm()
-	if !ok {
-		return want
+func (a *Actuator) Levers() models.Lever {
+	levers := models.LeverWarm
+	if a.config.ReservedConcurrency {
+		levers |= models.LeverMax
 	}
-	current, _ := have.Warm()
-	return want.WithWarm(a.reach(current, n))
+	if a.config.ApplyMemory {
+		levers |= models.LeverMemory
+	}
+	return levers
+}
+
+// Reach implements actuators.Reacher: with keep_one, a target that has warm instances keeps one when none is wanted, and a maximum
+// that the whole account does not have shows as all that it has.
+func (a *Actuator) Reach(have, want models.Capacity) models.Capacity {
+	if n, ok := want.Warm(); ok {
+		current, _ := have.Warm()
+		want = want.WithWarm(a.reach(current, n))
+	}
+	if n, ok := want.Max(); ok && a.limit.Load() > 0 {
+		want = want.WithMax(min(n, int(a.limit.Load())))
+	}
+	return want
 }
 
 // reach returns the floor to set when want is wanted.
@@ -106,8 +83,9 @@ func (a *Actuator) reach(have, want int) int {
 	return want
 }
 
-// Observe implements actuators.Actuator with one request. The floor is what was requested, also while it is being allocated
-// and after that failed; Ready says how many instances there really are.
+// Observe implements actuators.Actuator with one request, and one more for each of the levers max and memory. The floor is what was
+// requested, also while it is being allocated and after that failed, or the minimum of a scalable target; Ready says how many
+// instances there really are.
 func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Observation, error) {
 	r, err := a.refOf("observe", target)
 	if err != nil {
@@ -117,38 +95,101 @@ func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Ob
 	if err != nil {
 		return models.Observation{}, err
 	}
-	return now.observation(), nil
+	owner, err := a.owner(ctx, r)
+	if err != nil {
+		return models.Observation{}, err
+	}
+	obs := now.observation()
+	if owner.owned {
+		shared, err := a.area(ctx)
+		if err != nil {
+			return models.Observation{}, a.classify(ctx, "observe", err)
+		}
+		obs = owner.observation(now, shared.scalables.movedLately(resourceID(r), a.now()))
+	}
+	if a.config.ReservedConcurrency {
+		most, err := a.most(ctx, r)
+		if err != nil {
+			return models.Observation{}, err
+		}
+		obs.Capacity = obs.Capacity.WithMax(most)
+	}
+	if a.config.ApplyMemory {
+		live, err := a.configuration(ctx, r, r.qualifier)
+		if err != nil {
+			return models.Observation{}, err
+		}
+		obs.Capacity = obs.Capacity.WithMemory(live.memory())
+	}
+	return obs, nil
 }
 
-// Apply implements actuators.Actuator with 2 to 5 requests, or 1 if nothing is to be changed. While an earlier change is
-// being allocated any other is refused as a conflict. The same capacity is put again only after its allocation failed.
+// Apply implements actuators.Actuator. Memory comes first, since it moves the alias and all that is provisioned on it; a maximum rises
+// before the floor and falls after it. What already is as asked for costs reads only.
 func (a *Actuator) Apply(ctx context.Context, target models.Target, action models.Action) error {
 	r, err := a.refOf("apply", target)
 	if err != nil {
 		return err
 	}
-	warm, err := wanted(r, action.To)
-	if err != nil || warm < 0 {
+	if err := a.check(r, action.To); err != nil {
 		return err
 	}
+	if err := a.checkMemory(r, action.To); err != nil {
+		return err
+	}
+	if mb, ok := action.To.Memory(); ok {
+		if err := a.applyMemory(ctx, r, mb); err != nil {
+			return err
+		}
+	}
+	most, bounded := action.To.Max()
+	if bounded {
+		if err := a.applyMax(ctx, r, most, rising); err != nil {
+			return err
+		}
+	}
+	if warm, ok := action.To.Warm(); ok {
+		if err := a.applyWarm(ctx, r, warm, action.Restores); err != nil {
+			return err
+		}
+	}
+	if bounded {
+		return a.applyMax(ctx, r, most, falling)
+	}
+	return nil
+}
+
+// applyWarm sets the floor with 1 request if nothing is to be changed, else 3 to 7. While an earlier change is being allocated
+// any other is refused as a conflict. The same capacity is put again only after its allocation failed. What was there before Pilotlight is
+// given back exactly, also none.
+func (a *Actuator) applyWarm(ctx context.Context, r ref, warm int, exact bool) error {
 	have, err := a.get(ctx, r)
 	if err != nil {
 		return err
 	}
+	owner, err := a.owner(ctx, r)
+	if err != nil {
+		return err
+	}
+	if owner.owned {
+		return a.applyMinimum(ctx, r, owner, have, warm, exact)
+	}
 	want := warm
-	if !action.Restores { // what was there before is given back exactly, also none
+	if !exact {
 		want = a.reach(have.requested, warm)
 	}
+	op := "set provisioned concurrency of " + r.String()
 	switch {
 	case want == have.requested && !have.failed():
 		return nil
 	case have.inProgress():
-		return &actuators.Error{
-			Kind: models.KindConflict, Op: "set provisioned concurrency of " + r.String(),
-			Err: fmt.Errorf("%d of %d warm instances are allocated, and a new request would begin anew; wait until it is done",
-				have.allocated, have.requested),
-		}
-	case want == 0:
+		return refused(models.KindConflict, op, "%d of %d warm instances are allocated, and a new request would begin anew; wait until it is done",
+			have.allocated, have.requested)
+	}
+	if err := a.sameOwner(ctx, r, owner); err != nil {
+		return err
+	}
+	if want == 0 {
 		return a.remove(ctx, r)
 	}
 	return a.raiseOrLower(ctx, r, have, want)
@@ -156,23 +197,30 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 
 // raiseOrLower checks what the service would refuse, to say it better, then puts the new floor.
 func (a *Actuator) raiseOrLower(ctx context.Context, r ref, have state, want int) error {
-	if r.isAlias() {
-		if err := a.checkAlias(ctx, r); err != nil {
-			return err
-		}
+	if err := a.checkAlias(ctx, r, have); err != nil {
+		return err
 	}
-	giveBack := func() {}
-	if want > have.requested {
-		var err error
-		if giveBack, err = a.takeRoom(ctx, r, have.requested, want); err != nil {
-			return err
-		}
+	giveBack, err := a.takeRoom(ctx, r, have.requested, want)
+	if err != nil {
+		return err
 	}
 	if err := a.put(ctx, r, want); err != nil {
 		giveBack()
 		return err
 	}
 	return nil
+}
+
+// checkAlias looks whether an alias can have provisioned concurrency; a version always can.
+func (a *Actuator) checkAlias(ctx context.Context, r ref, have state) error {
+	if !r.isAlias() {
+		return nil
+	}
+	points, err := a.getAlias(ctx, r)
+	if err != nil {
+		return err
+	}
+	return points.check("set provisioned concurrency of "+r.String(), have.inProgress())
 }
 
 // refOf reads the reference of a target.
@@ -188,22 +236,36 @@ func (a *Actuator) refOf(op string, target models.Target) (ref, error) {
 	return r, nil
 }
 
-// wanted returns the floor to set, -1 for none.
-func wanted(r ref, to models.Capacity) (int, error) {
-	warm, ok := to.Warm()
-	op := "set provisioned concurrency of " + r.String()
+// check refuses a capacity that the actuator cannot set on any function.
+func (a *Actuator) check(r ref, to models.Capacity) error {
+	warm, hasWarm := to.Warm()
+	most, hasMost := to.Max()
+	op := "set capacity of " + r.String()
 	switch {
-	case to.Levers()&^models.LeverWarm != 0:
-		return -1, &actuators.Error{
-			Kind: models.KindInvalid, Op: op,
-			Err: fmt.Errorf("%s was asked for, but AWS Lambda has the lever warm only: %w", to, models.ErrInvalid),
-		}
-	case warm > math.MaxInt32:
-		return -1, &actuators.Error{
-			Kind: models.KindInvalid, Op: op, Err: fmt.Errorf("%d is more than AWS Lambda can count: %w", warm, models.ErrInvalid),
-		}
-	case !ok:
-		return -1, nil
+	case to.Levers()&^a.Levers() != 0:
+		return refused(models.KindInvalid, op, "%s was asked for, but this actuator has the lever warm, and max and memory only where "+
+			"reserved_concurrency and apply_memory are set", to)
+	case max(warm, most) > math.MaxInt32:
+		return refused(models.KindInvalid, op, "%d is more than AWS Lambda can count", max(warm, most))
+	case hasMost && most < 1:
+		return refused(models.KindInvalid, op, "a reserved concurrency of 0 would stop the function; ask for at least 1")
+	case hasMost && hasWarm && warm > most:
+		return refused(models.KindInvalid, op, "%d warm instances are more than the reserved concurrency %d that is to be set", warm, most)
 	}
-	return warm, nil
+	return nil
+}
+
+// checkMemory refuses a memory that no function can have, and one for what cannot change.
+func (a *Actuator) checkMemory(r ref, to models.Capacity) error {
+	mb, ok := to.Memory()
+	op := "set memory of " + r.String()
+	switch {
+	case !ok:
+		return nil
+	case mb < minMemory || mb > maxMemory:
+		return refused(models.KindInvalid, op, "memory %d MB is not from %d to %d", mb, minMemory, maxMemory)
+	case !r.isAlias():
+		return refused(models.KindInvalid, op, "a published version keeps its memory for good; name an alias, which can move to another version")
+	}
+	return nil
 }

@@ -3,12 +3,8 @@ package awslambda
 import (
 	"errors"
 	"fmt"
-	"net/url"
-	"path/filepath"
-	"slices"
 	"time"
 
-	"pilotlight/actuators"
 	"pilotlight/models"
 )
 
@@ -27,54 +23,52 @@ const (
 	OnZeroDelete OnZero = "delete"
 )
 
+// AutoScaling says what to do about versions and aliases whose provisioned concurrency Application Auto Scaling owns.
+type AutoScaling string
+
+// The answers to Application Auto Scaling.
+const (
+	// AutoScalingFollow moves the minimum of their scalable target.
+	AutoScalingFollow AutoScaling = "follow"
+	// AutoScalingIgnore does not ask who owns them.
+	AutoScalingIgnore AutoScaling = "ignore"
+)
+
 // Config is what a user sets for the functions of one account and region.
 type Config struct {
-	// Region is the AWS region; empty takes it from the environment or the profile.
-	Region string `yaml:"region"`
-	// Profile is the profile of the shared configuration; empty takes AWS_PROFILE or the default one. A profile may
-	// assume a role.
-	Profile string `yaml:"profile"`
-	// ConfigFiles and CredentialsFiles replace ~/.aws/config and ~/.aws/credentials.
-	ConfigFiles      []string `yaml:"config_files"`
-	CredentialsFiles []string `yaml:"credentials_files"`
-	// Endpoint replaces the address of the service, such as that of a VPC endpoint; empty is the public one of the region.
-	Endpoint string `yaml:"endpoint"`
+	Connection `yaml:",inline"`
 	// OnZero says what to do when no warm instance is wanted.
 	OnZero OnZero `yaml:"on_zero"`
 	// AccountReserve is how much of the account's concurrency must stay unreserved. AWS itself insists on 100.
 	AccountReserve int `yaml:"account_reserve"`
 	// AccountTTL is how long the limits of the account are remembered.
 	AccountTTL models.Duration `yaml:"account_ttl"`
-	// Requests bounds the requests per second of this actuator. All requests to the control plane of an account and region,
-	// whoever makes them, share 15 per second.
-	Requests actuators.RateLimitConfig `yaml:"requests"`
-}
-
-// SetDirectory makes relative names of files ones below the folder of the configuration file. The slices are replaced, not
-// changed: other copies of the configuration share them.
-func (c *Config) SetDirectory(dir string) {
-	c.ConfigFiles, c.CredentialsFiles = below(dir, c.ConfigFiles), below(dir, c.CredentialsFiles)
-}
-
-// below returns the paths, relative ones below dir.
-func below(dir string, paths []string) []string {
-	out := slices.Clone(paths)
-	for i, p := range out {
-		if p != "" && !filepath.IsAbs(p) {
-			out[i] = filepath.Join(dir, p)
-		}
-	}
-	return out
+	// AutoScaling says what to do about what Application Auto Scaling owns.
+	AutoScaling AutoScaling `yaml:"auto_scaling"`
+	// AutoScalingTTL is how long the list of what it owns is remembered.
+	AutoScalingTTL models.Duration `yaml:"auto_scaling_ttl"`
+	// AutoScalingRaiseMax lets the maximum of a scalable target be raised where the floor needs it.
+	AutoScalingRaiseMax bool `yaml:"auto_scaling_raise_max"`
+	// AutoScalingEndpoint replaces the address of Application Auto Scaling; empty is the public one of the region.
+	AutoScalingEndpoint string `yaml:"auto_scaling_endpoint"`
+	// ReservedConcurrency gives the actuator the lever max: the reserved concurrency of the function.
+	ReservedConcurrency bool `yaml:"reserved_concurrency"`
+	// ApplyMemory gives the actuator the lever memory: a new version with other memory, to which the alias is moved.
+	ApplyMemory bool `yaml:"apply_memory"`
+	// MemoryWait bounds how long an Apply waits for updates of the function.
+	MemoryWait models.Duration `yaml:"memory_wait"`
 }
 
 // minReserve is the unreserved concurrency that AWS insists on.
 const minReserve = 100
 
-// DefaultConfig returns the defaults: the region and credentials of the environment, keep_one, and 10 requests per second.
+// DefaultConfig returns the defaults: the region and credentials of the environment, keep_one, and 10 requests per second; see Connection.
 func DefaultConfig() Config {
 	return Config{
-		OnZero: OnZeroKeepOne, AccountReserve: minReserve, AccountTTL: models.Duration(5 * time.Minute),
-		Requests: actuators.RateLimitConfig{PerSecond: 10, Burst: 10},
+		Connection: defaultConnection(),
+		OnZero:     OnZeroKeepOne, AccountReserve: minReserve, AccountTTL: models.Duration(5 * time.Minute),
+		AutoScaling: AutoScalingFollow, AutoScalingTTL: models.Duration(time.Minute),
+		MemoryWait: models.Duration(20 * time.Second),
 	}
 }
 
@@ -93,25 +87,17 @@ func (c Config) Validate() error {
 	if c.AccountTTL < 0 {
 		bad("account_ttl %s is negative; 0 asks before every raise", c.AccountTTL)
 	}
-	if err := c.Requests.Validate(); err != nil {
-		errs = append(errs, fmt.Errorf("requests: %w", err))
+	if c.AutoScaling != AutoScalingFollow && c.AutoScaling != AutoScalingIgnore {
+		bad("auto_scaling %q is not follow or ignore", c.AutoScaling)
 	}
-	if c.Endpoint != "" {
-		if err := checkEndpoint(c.Endpoint); err != nil {
-			errs = append(errs, err)
-		}
+	if c.AutoScalingTTL < 0 {
+		bad("auto_scaling_ttl %s is negative; 0 asks every time", c.AutoScalingTTL)
 	}
-	return errors.Join(errs...)
-}
-
-// checkEndpoint says why an address cannot be an endpoint. It does not repeat the address, which may hold a password.
-func checkEndpoint(endpoint string) error {
-	u, err := url.Parse(endpoint)
-	switch {
-	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "":
-		return fmt.Errorf("endpoint is not an address like https://lambda.eu-west-1.amazonaws.com: %w", models.ErrInvalid)
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("endpoint must have no user, query or fragment: %w", models.ErrInvalid)
+	if c.MemoryWait.Std() < minMemoryWait || c.MemoryWait.Std() > maxMemoryWait {
+		bad("memory_wait %s is not from %s to %s", c.MemoryWait, minMemoryWait, maxMemoryWait)
 	}
-	return nil
+	if err := checkEndpoint("auto_scaling_endpoint", c.AutoScalingEndpoint); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, c.validate()...)...)
 }

@@ -11,10 +11,29 @@ import (
 	"pilotlight/actuators/awslambda"
 )
 
-// TestDocumentation reads the page's example with the configuration's own keys, and looks for a row of every key.
+// TestDocumentation reads the examples of the pages with the configurations' own keys, and looks for a row of every key.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/platforms/aws-lambda.md")
+	lambda := awslambda.DefaultConfig()
+	page := documentation(t, "aws-lambda.md", awslambda.TypeName, &lambda)
+	wantRows(t, page, reflect.TypeFor[awslambda.Config]())
+	queues := awslambda.DefaultQueuesConfig()
+	page = documentation(t, "aws-lambda-sqs.md", awslambda.QueuesTypeName, &queues)
+	wantRows(t, page, reflect.TypeFor[awslambda.QueuesConfig]())
+	for _, c := range []struct {
+		region string
+		err    error
+	}{{lambda.Region, lambda.Validate()}, {queues.Region, queues.Validate()}} {
+		if c.region != "eu-west-1" || c.err != nil {
+			t.Errorf("an example has the region %q and is not valid: %v", c.region, c.err)
+		}
+	}
+}
+
+// documentation returns a page, after reading its first example of an actuator into config.
+func documentation(t *testing.T, name, typeName string, config any) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/platforms/" + name) //nolint:gosec // the test names the pages
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,24 +45,30 @@ func TestDocumentation(t *testing.T) {
 			Config yaml.Node
 		}
 	}
-	if err := yaml.Unmarshal([]byte(example), &file); err != nil || len(file.Actuators) != 1 || file.Actuators[0].Type != awslambda.TypeName {
-		t.Fatalf("the example is not one actuator of type %s: %v", awslambda.TypeName, err)
+	if err := yaml.Unmarshal([]byte(example), &file); err != nil || len(file.Actuators) != 1 || file.Actuators[0].Type != typeName {
+		t.Fatalf("%s: the example is not one actuator of type %s: %v", name, typeName, err)
 	}
 	block, err := yaml.Marshal(&file.Actuators[0].Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := awslambda.DefaultConfig()
 	decoder := yaml.NewDecoder(strings.NewReader(string(block)))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(&config); err != nil || config.Region != "eu-west-1" {
-		t.Errorf("the example gives %+v, %v", config, err)
+	if err := decoder.Decode(config); err != nil {
+		t.Errorf("%s: the example: %v", name, err)
 	}
-	if err := config.Validate(); err != nil {
-		t.Errorf("the example is not valid: %v", err)
-	}
-	for field := range reflect.TypeFor[awslambda.Config]().Fields() {
-		if key := "`" + field.Tag.Get("yaml") + "`"; !strings.Contains(string(page), "| "+key) && !strings.Contains(string(page), ", "+key) {
+	return string(page)
+}
+
+// wantRows looks for a row of every key of a configuration, those of embedded ones too.
+func wantRows(t *testing.T, page string, config reflect.Type) {
+	t.Helper()
+	for field := range config.Fields() {
+		if field.Anonymous {
+			wantRows(t, page, field.Type)
+			continue
+		}
+		if key := "`" + field.Tag.Get("yaml") + "`"; !strings.Contains(page, "| "+key) && !strings.Contains(page, ", "+key) {
 			t.Errorf("the page has no row for %s", key)
 		}
 	}

@@ -47,7 +47,7 @@ func (m markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error
 }
 
 // classify turns what the SDK returned into an *actuators.Error.
-func (a *Actuator) classify(ctx context.Context, op string, err error) error {
+func (l *link) classify(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -58,7 +58,7 @@ func (a *Actuator) classify(ctx context.Context, op string, err error) error {
 	if ended := actuators.Ended(ctx); ended != nil && !answered(err) {
 		kind, err = models.KindTimeout, fmt.Errorf("%w: %w", ended, err)
 	}
-	return &actuators.Error{Kind: kind, Op: op, RetryAfter: a.retryAfter(err), Err: err}
+	return &actuators.Error{Kind: kind, Op: op, RetryAfter: l.retryAfter(err), Err: err}
 }
 
 // answered reports whether the platform answered with an error of its own.
@@ -111,13 +111,13 @@ func kindOfAnswer(err error, api smithy.APIError) models.ErrorKind {
 		return models.KindUnauthorized
 	case "ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException":
 		return models.KindNotFound
-	case "ResourceConflictException", "ResourceInUseException", "PreconditionFailedException":
+	case "ResourceConflictException", "ResourceInUseException", "PreconditionFailedException", "ConcurrentUpdateException":
 		return models.KindConflict
 	case "ServiceQuotaExceededException", "LimitExceededException", "CodeStorageExceededException":
 		return models.KindQuota
-	case "InvalidParameterValueException":
+	case "InvalidParameterValueException", "ValidationException":
 		return kindOfInvalid(api.ErrorMessage())
-	case "ServiceException", "InternalFailure", "InternalServerError", "InternalError", "ServiceUnavailable",
+	case "ServiceException", "InternalServiceException", "InternalFailure", "InternalServerError", "InternalError", "ServiceUnavailable",
 		"ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException":
 		return models.KindTransient
 	}
@@ -133,7 +133,8 @@ func kindOfAnswer(err error, api smithy.APIError) models.ErrorKind {
 func kindOfInvalid(message string) models.ErrorKind {
 	message = strings.ToLower(message)
 	switch {
-	case strings.Contains(message, "reservedconcurrentexecution"):
+	case strings.Contains(message, "reservedconcurrentexecution"),
+		strings.Contains(message, "'memorysize'") && strings.Contains(message, "less than or equal"):
 		return models.KindQuota
 	case strings.Contains(message, "alias with weights"):
 		return models.KindConflict
@@ -164,7 +165,7 @@ func kindOfStatus(status int) models.ErrorKind {
 }
 
 // retryAfter returns how long the service asks to wait, 0 if it does not say.
-func (a *Actuator) retryAfter(err error) time.Duration {
+func (l *link) retryAfter(err error) time.Duration {
 	text := ""
 	var throttled *types.TooManyRequestsException
 	var answer *smithyhttp.ResponseError
@@ -181,7 +182,7 @@ func (a *Actuator) retryAfter(err error) time.Duration {
 		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
 	}
 	if at, err := http.ParseTime(text); err == nil {
-		return min(max(0, at.Sub(a.now())), maxRetryAfter)
+		return min(max(0, at.Sub(l.now())), maxRetryAfter)
 	}
 	return 0
 }

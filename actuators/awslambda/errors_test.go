@@ -105,7 +105,7 @@ func TestUnreachable(t *testing.T) {
 	// The port of discard on the loopback address: nothing listens there.
 	config.Region, config.Endpoint = awslambdatest.Region, "http://127.0.0.1:9"
 	config.ConfigFiles, config.CredentialsFiles = credentialFiles(t)
-	a, err := awslambda.New(t.Context(), "aws", config, f.Now)
+	a, err := awslambda.New(t.Context(), "aws", config, awslambda.Deps{Now: f.Now, Shared: awslambda.NewShared()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestNoCredentials(t *testing.T) {
 	config.Endpoint, config.Region = server.URL(), awslambdatest.Region
 	nowhere := []string{t.TempDir() + "/none"}
 	config.ConfigFiles, config.CredentialsFiles = nowhere, nowhere
-	a, err := awslambda.New(t.Context(), "aws", config, server.Now)
+	a, err := awslambda.New(t.Context(), "aws", config, awslambda.Deps{Now: server.Now, Shared: awslambda.NewShared()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,11 +166,11 @@ func TestNoCredentials(t *testing.T) {
 	}
 
 	config.Region = ""
-	if _, err = awslambda.New(t.Context(), "aws", config, server.Now); err == nil || !strings.Contains(err.Error(), "set region here or AWS_REGION") {
+	if _, err = awslambda.New(t.Context(), "aws", config, awslambda.Deps{Now: server.Now, Shared: awslambda.NewShared()}); err == nil || !strings.Contains(err.Error(), "set region here or AWS_REGION") {
 		t.Errorf("New without a region returned %v, want advice", err)
 	}
 	config.Profile = "nobody"
-	if _, err = awslambda.New(t.Context(), "aws", config, server.Now); err == nil {
+	if _, err = awslambda.New(t.Context(), "aws", config, awslambda.Deps{Now: server.Now, Shared: awslambda.NewShared()}); err == nil {
 		t.Error("New with a profile that does not exist returned no error")
 	}
 }
@@ -184,7 +184,7 @@ func TestOwnRateLimit(t *testing.T) {
 	config.Requests = actuators.RateLimitConfig{PerSecond: 2, Burst: 1}
 	config.ConfigFiles, config.CredentialsFiles = credentialFiles(t)
 	synctest.Test(t, func(t *testing.T) {
-		a, err := awslambda.New(t.Context(), "aws", config, time.Now)
+		a, err := awslambda.New(t.Context(), "aws", config, awslambda.Deps{Now: time.Now, Shared: awslambda.NewShared()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +220,7 @@ func TestConfigErrors(t *testing.T) {
 			t.Parallel()
 			config := awslambda.DefaultConfig()
 			c.edit(&config)
-			_, err := awslambda.New(t.Context(), "aws", config, time.Now)
+			_, err := awslambda.New(t.Context(), "aws", config, awslambda.Deps{Now: time.Now, Shared: awslambda.NewShared()})
 			if !errors.Is(err, models.ErrInvalid) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("New returned %v, want %q in it", err, c.want)
 			}
@@ -229,7 +229,7 @@ func TestConfigErrors(t *testing.T) {
 			}
 		})
 	}
-	if _, err := awslambda.New(t.Context(), "aws", awslambda.DefaultConfig(), nil); !errors.Is(err, models.ErrInvalid) {
+	if _, err := awslambda.New(t.Context(), "aws", awslambda.DefaultConfig(), awslambda.Deps{Now: nil, Shared: awslambda.NewShared()}); !errors.Is(err, models.ErrInvalid) {
 		t.Errorf("New without a clock returned %v", err)
 	}
 }

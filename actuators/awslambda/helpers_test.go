@@ -20,6 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fixture struct {
 	*awslambdatest.Server
 	actuator *awslambda.Actuator
+	shared   *awslambda.Shared
 }
 
 // edit changes the configuration of a fixture before it is built.
@@ -38,11 +39,13 @@ func newFixture(t *testing.T, edits ...edit) fixture {
 	server.PutAlias(t, "fn", "live", "1", nil)
 	config.Region, config.Endpoint = awslambdatest.Region, server.URL()
 	config.ConfigFiles, config.CredentialsFiles = credentialFiles(t)
-	actuator, err := awslambda.New(t.Context(), "aws", config, server.Now)
+	config.AutoScalingEndpoint = server.URL()
+	shared := awslambda.NewShared()
+	actuator, err := awslambda.New(t.Context(), "aws", config, awslambda.Deps{Now: server.Now, Shared: shared})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fixture{Server: server, actuator: actuator}
+	return fixture{Server: server, actuator: actuator, shared: shared}
 }
 
 // credentialFiles returns the configuration and credentials of an account that exists nowhere, read as the SDK reads real ones.

@@ -29,3 +29,18 @@ func FuzzParseRef(f *testing.F) {
 		}
 	})
 }
+
+func TestResourceID(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"fn:live", "function:fn:live", "123456789012:function:fn:live", "arn:aws:lambda:eu-west-1:123456789012:function:fn:live",
+	} {
+		r, err := parseRef(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id := resourceID(r); id != "function:fn:live" {
+			t.Errorf("%s is %s to Application Auto Scaling, want function:fn:live", text, id)
+		}
+	}
+}

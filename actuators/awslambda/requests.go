@@ -40,33 +40,11 @@ func (s state) observation() models.Observation {
 	return obs
 }
 
-// request waits for its turn, sends one request that only reads, and classifies its error.
-func request[T any](ctx context.Context, a *Actuator, op string, send func(context.Context) (T, error)) (T, error) {
-	var out T
-	err := actuators.AwaitTurn(ctx, a.bucket)
-	if err == nil {
-		out, err = send(ctx)
-	}
-	return out, a.classify(ctx, op, err)
-}
-
-// write is like request for one that writes: it asks once more whether it may.
-func write[T any](ctx context.Context, a *Actuator, op string, send func(context.Context) (T, error)) error {
-	err := actuators.AwaitTurn(ctx, a.bucket)
-	if err == nil {
-		if held := actuators.MayWrite(ctx); held != nil && ctx.Err() == nil {
-			return held
-		}
-		_, err = send(ctx)
-	}
-	return a.classify(ctx, op, err)
-}
-
 // get reads the present state.
 func (a *Actuator) get(ctx context.Context, r ref) (state, error) {
 	op := "get provisioned concurrency of " + r.String()
-	out, err := request(ctx, a, op, func(ctx context.Context) (*lambda.GetProvisionedConcurrencyConfigOutput, error) {
-		return a.client.GetProvisionedConcurrencyConfig(ctx, &lambda.GetProvisionedConcurrencyConfigInput{
+	out, err := request(ctx, a.link, op, func(ctx context.Context) (*lambda.GetProvisionedConcurrencyConfigOutput, error) {
+		return a.lambda.GetProvisionedConcurrencyConfig(ctx, &lambda.GetProvisionedConcurrencyConfigInput{
 			FunctionName: aws.String(r.function), Qualifier: aws.String(r.qualifier),
 		})
 	})
@@ -90,44 +68,62 @@ func (a *Actuator) get(ctx context.Context, r ref) (state, error) {
 	}, nil
 }
 
-// checkAlias refuses an alias whose traffic is split, which cannot have provisioned concurrency put, and one that points at
-// the unpublished version.
-func (a *Actuator) checkAlias(ctx context.Context, r ref) error {
-	out, err := request(ctx, a, "get alias "+r.String(), func(ctx context.Context) (*lambda.GetAliasOutput, error) {
-		return a.client.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: aws.String(r.function), Name: aws.String(r.qualifier)})
+// alias is where an alias points.
+type alias struct {
+	version, revision string
+	split             bool
+}
+
+// getAlias reads where an alias points.
+func (a *Actuator) getAlias(ctx context.Context, r ref) (alias, error) {
+	out, err := request(ctx, a.link, "get alias "+r.String(), func(ctx context.Context) (*lambda.GetAliasOutput, error) {
+		return a.lambda.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: aws.String(r.function), Name: aws.String(r.qualifier)})
 	})
 	if err != nil {
-		return err
+		return alias{}, err
 	}
-	op := "set provisioned concurrency of " + r.String()
+	return alias{
+		version: aws.ToString(out.FunctionVersion), revision: aws.ToString(out.RevisionId),
+		split: out.RoutingConfig != nil && len(out.RoutingConfig.AdditionalVersionWeights) > 0,
+	}, nil
+}
+
+// check refuses an alias that points at the unpublished version, and one whose traffic is split: AWS puts no provisioned
+// concurrency there. Weights that AWS adds itself come with an allocation that is under way and go away with it; all others
+// are somebody's, and stay until somebody clears them.
+func (s alias) check(op string, moving bool) error {
 	switch {
-	case out.RoutingConfig != nil && len(out.RoutingConfig.AdditionalVersionWeights) > 0:
-		return &actuators.Error{Kind: models.KindConflict, Op: op, Err: errors.New("the alias splits its traffic between versions, " +
-			"and AWS refuses provisioned concurrency meanwhile; a deployment may be under way: wait for it, or clear the routing weights")}
-	case aws.ToString(out.FunctionVersion) == latest:
-		return &actuators.Error{Kind: models.KindInvalid, Op: op, Err: fmt.Errorf("the alias points at %s, which cannot have "+
-			"provisioned concurrency; publish a version and point the alias at it: %w", latest, models.ErrInvalid)}
+	case s.split && moving:
+		return refused(models.KindConflict, op, "AWS is moving the alias to version %s and splits its traffic meanwhile; wait until it is done", s.version)
+	case s.split:
+		return refused(models.KindInvalid, op, "the alias splits its traffic between versions, and AWS puts no provisioned concurrency on such "+
+			"an alias; end the deployment or clear the routing weights, or give the versions targets of their own")
+	case s.version == latest:
+		return refused(models.KindInvalid, op, "the alias points at %s, which cannot have provisioned concurrency; publish a version and "+
+			"point the alias at it", latest)
 	}
 	return nil
 }
 
 // put asks for n warm instances, at least 1.
 func (a *Actuator) put(ctx context.Context, r ref, n int) error {
-	return write(ctx, a, fmt.Sprintf("put provisioned concurrency %d of %s", n, r),
+	_, err := write(ctx, a.link, fmt.Sprintf("put provisioned concurrency %d of %s", n, r),
 		func(ctx context.Context) (*lambda.PutProvisionedConcurrencyConfigOutput, error) {
-			return a.client.PutProvisionedConcurrencyConfig(ctx, &lambda.PutProvisionedConcurrencyConfigInput{
+			return a.lambda.PutProvisionedConcurrencyConfig(ctx, &lambda.PutProvisionedConcurrencyConfigInput{
 				FunctionName: aws.String(r.function), Qualifier: aws.String(r.qualifier),
 				ProvisionedConcurrentExecutions: aws.Int32(int32(n)), //nolint:gosec // wanted checks the range
 			})
 		})
+	return err
 }
 
 // remove deletes the provisioned concurrency.
 func (a *Actuator) remove(ctx context.Context, r ref) error {
-	return write(ctx, a, "delete provisioned concurrency of "+r.String(),
+	_, err := write(ctx, a.link, "delete provisioned concurrency of "+r.String(),
 		func(ctx context.Context) (*lambda.DeleteProvisionedConcurrencyConfigOutput, error) {
-			return a.client.DeleteProvisionedConcurrencyConfig(ctx, &lambda.DeleteProvisionedConcurrencyConfigInput{
+			return a.lambda.DeleteProvisionedConcurrencyConfig(ctx, &lambda.DeleteProvisionedConcurrencyConfigInput{
 				FunctionName: aws.String(r.function), Qualifier: aws.String(r.qualifier),
 			})
 		})
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"pilotlight/actuators"
+	"pilotlight/actuators/awslambda"
 	"pilotlight/actuators/dryrun"
 	"pilotlight/collectors"
 	"pilotlight/internal/config"
@@ -24,6 +25,7 @@ func build(cfg *config.Config, mode models.Mode, gate *engine.Gate, e env) (engi
 		}
 		out.Sources = append(out.Sources, engine.Source{Name: part.Name, Collector: c})
 	}
+	e.aws = awslambda.NewShared()
 	calls := actuators.NewMetrics(e.reg)
 	// Targets without an actuator can be recommended for: dry-run mode needs no platform.
 	none, err := dryrun.New("", dryrun.DefaultConfig())

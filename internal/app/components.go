@@ -24,6 +24,8 @@ type env struct {
 	logger *slog.Logger
 	reg    prometheus.Registerer
 	now    func() time.Time
+	// aws is what the actuators of AWS share, such as the budget of requests of an account; build makes it.
+	aws *awslambda.Shared
 }
 
 // collectorFactories is the list of collectors. To add one, add its folder and a line here.
@@ -45,7 +47,11 @@ func actuatorFactories() []factory[actuators.Actuator] {
 			func(name string, c dryrun.Config, _ env) (actuators.Actuator, error) { return dryrun.New(name, c) }),
 		of("aws_lambda", awslambda.DefaultConfig, validateBy[awslambda.Config],
 			func(name string, c awslambda.Config, e env) (actuators.Actuator, error) {
-				return awslambda.New(e.ctx, name, c, e.now)
+				return awslambda.New(e.ctx, name, c, awslambda.Deps{Now: e.now, Shared: e.aws})
+			}),
+		of("aws_lambda_sqs", awslambda.DefaultQueuesConfig, validateBy[awslambda.QueuesConfig],
+			func(name string, c awslambda.QueuesConfig, e env) (actuators.Actuator, error) {
+				return awslambda.NewQueues(e.ctx, name, c, awslambda.Deps{Now: e.now, Shared: e.aws})
 			}),
 	}
 }

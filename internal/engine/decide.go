@@ -85,7 +85,7 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 		Now: now, Target: &u.target, Mode: set.Mode, ConfigHash: set.ConfigHash,
 		DurationP50: u.meta.DurationP50, DurationP99: u.meta.DurationP99,
 		Current: u.observation.Capacity, CurrentKnown: u.observed, Pending: u.observation.Pending,
-		Levers:    u.actuator.Levers(),
+		Levers: u.actuator.Levers(), InstanceRate: actuators.InstanceRate(u.actuator),
 		Data:      u.state(now, sourceErr == nil, set.StaleAfter),
 		Marks:     u.marks,
 		Warming:   u.known < warmupBins || now.Sub(e.started) < set.RestartHold,

@@ -180,7 +180,8 @@ func (u *unit) feed(data *collectors.TargetData, start, end time.Time) {
 // prepare tells the memory about the target, so that it weighs history as the decisions to come will.
 func (u *unit) prepare() {
 	u.policy.Prepare(&policy.Facts{
-		Target: &u.target, Levers: u.actuator.Levers(), DurationP50: u.meta.DurationP50, DurationP99: u.meta.DurationP99,
+		Target: &u.target, Levers: u.actuator.Levers(), InstanceRate: actuators.InstanceRate(u.actuator),
+		DurationP50: u.meta.DurationP50, DurationP99: u.meta.DurationP99,
 	}, u.memory)
 	u.prepared = true
 }

@@ -15,6 +15,31 @@ import (
 // maxBody bounds the body of a request; the largest that is valid is far smaller.
 const maxBody = 1 << 16
 
+// targetHeader names the operation in the JSON protocol.
+const targetHeader = "X-Amz-Target"
+
+// contentType is that of requests and answers.
+func (op *operation) contentType() string {
+	if op.shape.Traits.HTTP == nil {
+		return "application/x-amz-json-1.1"
+	}
+	return "application/json"
+}
+
+// match returns the operation of a request and the values of its path labels.
+func (s *Server) match(r *http.Request) (*operation, map[string]string) {
+	target := r.Header.Get(targetHeader)
+	if target == "" {
+		return s.lambda.match(r)
+	}
+	name, known := strings.CutPrefix(target, "AnyScaleFrontendService.")
+	i := slices.IndexFunc(s.scaling.operations, func(op operation) bool { return op.name == name })
+	if !known || i < 0 || r.Method != http.MethodPost || r.URL.Path != "/" || r.URL.RawQuery != "" {
+		return nil, nil
+	}
+	return &s.scaling.operations[i], nil
+}
+
 // match returns the operation of a request and the values of its path labels.
 func (m *model) match(r *http.Request) (*operation, map[string]string) {
 	segments := strings.Split(r.URL.EscapedPath(), "/")
@@ -89,7 +114,7 @@ func (m *model) input(op *operation, labels map[string]string, r *http.Request) 
 			wrong = append(wrong, fmt.Sprintf("query %s: unknown", key))
 		}
 	}
-	body, err := readBody(r, len(inBody) > 0)
+	body, err := readBody(r, len(inBody) > 0, op.contentType())
 	if err != nil {
 		return fields, append(wrong, "body: "+err.Error())
 	}
@@ -112,7 +137,7 @@ func (m *model) parse(shapeName, text string) any {
 }
 
 // readBody reads the JSON object that an operation with members in its body must have, and no other may.
-func readBody(r *http.Request, expected bool) (map[string]any, error) {
+func readBody(r *http.Request, expected bool, contentType string) (map[string]any, error) {
 	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
 	case err != nil:
@@ -123,8 +148,8 @@ func readBody(r *http.Request, expected bool) (map[string]any, error) {
 		return nil, errors.New("the operation has none")
 	case !expected:
 		return nil, nil
-	case r.Header.Get("Content-Type") != "application/json":
-		return nil, fmt.Errorf("content type %q is not application/json", r.Header.Get("Content-Type"))
+	case r.Header.Get("Content-Type") != contentType:
+		return nil, fmt.Errorf("content type %q is not %s", r.Header.Get("Content-Type"), contentType)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()

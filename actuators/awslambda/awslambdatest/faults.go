@@ -45,7 +45,7 @@ func Throttled(retryAfter time.Duration) Fault {
 func Conflict() Fault {
 	return Fault{
 		Code: "ResourceConflictException", Message: "A previous request is being processed. Please try again shortly",
-		Ops: []string{opPut, opDelete},
+		Ops: writeOps(),
 	}
 }
 
@@ -157,7 +157,26 @@ func (s *Server) strike(w http.ResponseWriter, op *operation, f *Fault) int {
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
 	}
-	return s.fail(w, op, &failure{f.Code, f.Message})
+	code := f.Code
+	if op.model == s.scaling {
+		code = inScaling(code)
+	}
+	return s.fail(w, op, &failure{code, f.Message})
+}
+
+// inScaling returns what Application Auto Scaling calls an error of AWS Lambda.
+func inScaling(code string) string {
+	switch code {
+	case "TooManyRequestsException":
+		return "ThrottlingException"
+	case "ServiceException":
+		return "InternalServiceException"
+	case "ResourceConflictException":
+		return "ConcurrentUpdateException"
+	case "InvalidParameterValueException", "ResourceNotFoundException":
+		return "ValidationException"
+	}
+	return code
 }
 
 // Stall leaves requests unanswered until release is called or the client goes away. hanging is closed once one hangs.

@@ -8,20 +8,36 @@ import (
 	"time"
 )
 
-// function is a function with its versions 1 to versions.
+// function is a function with its versions, of which the first is 1.
 type function struct {
-	versions int
-	aliases  map[string]*alias
-	reserved int // -1 is none
-	configs  map[string]*provisioned
+	latest   configuration
+	versions []configuration
+	// failUpdate is the reason for which the next update of $LATEST fails.
+	failUpdate string
+	aliases    map[string]*alias
+	reserved   int // -1 is none
+	configs    map[string]*provisioned
 	// failNext is the reason for which the next allocation of a qualifier fails.
 	failNext map[string]string
 }
 
 // alias points at a version, and shares its traffic with others by weight.
 type alias struct {
-	version string
-	weights map[string]float64
+	version  string
+	weights  map[string]float64
+	revision int
+	// leaves is the version that it moves away from, until the provisioned concurrency is allocated on the new one.
+	leaves string
+}
+
+// shares returns the weights that the alias shows. While it moves, AWS adds one of its own for the version that it leaves.
+func (s *Server) shares(f *function, name string) map[string]float64 {
+	a := f.aliases[name]
+	config := f.configs[name]
+	if a.leaves != "" && config != nil && config.at(s.now, s.config).status == inProgress {
+		return map[string]float64{a.leaves: 1}
+	}
+	return a.weights
 }
 
 // provisioned is the configuration of one version or alias.
@@ -32,6 +48,9 @@ type provisioned struct {
 	asked    time.Time
 	failWith string
 }
+
+// inProgress is the status of an allocation that goes on.
+const inProgress = "IN_PROGRESS"
 
 // state is a configuration as it stands at a time.
 type state struct {
@@ -44,7 +63,7 @@ func (p *provisioned) at(now time.Time, c Config) state {
 	passed := now.Sub(p.asked)
 	if p.requested <= p.before {
 		if passed < c.LowerDelay && p.requested < p.before {
-			return state{status: "IN_PROGRESS", allocated: p.before, available: p.requested}
+			return state{status: inProgress, allocated: p.before, available: p.requested}
 		}
 		return state{status: "READY", allocated: p.requested, available: p.requested}
 	}
@@ -52,7 +71,7 @@ func (p *provisioned) at(now time.Time, c Config) state {
 	filled := int(max(0, passed-c.Delay).Minutes() * float64(c.PerMinute))
 	switch {
 	case passed < c.Delay || filled < more:
-		return state{status: "IN_PROGRESS", allocated: p.before + min(filled, more), available: p.before}
+		return state{status: inProgress, allocated: p.before + min(filled, more), available: p.before}
 	case p.failWith != "":
 		return state{status: "FAILED", reason: p.failWith}
 	default:
@@ -65,17 +84,25 @@ func (s *Server) AddFunction(tb testing.TB, name string, versions int) {
 	tb.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.functions[name] = &function{
-		versions: versions, reserved: -1,
+	f := &function{
+		reserved: -1, latest: configuration{memory: 512, sha: "sha-1", timeout: 3, revision: 1, changed: s.now.Add(-time.Hour)},
 		aliases: make(map[string]*alias), configs: make(map[string]*provisioned), failNext: make(map[string]string),
 	}
+	for range versions {
+		f.versions = append(f.versions, f.latest)
+	}
+	s.functions[name] = f
 }
 
 // PutAlias points an alias at a version, with the weights of further versions; nil gives it all traffic.
 func (s *Server) PutAlias(tb testing.TB, name, aliasName, version string, weights map[string]float64) {
 	tb.Helper()
 	s.change(tb, name, func(f *function) {
-		f.aliases[aliasName] = &alias{version: version, weights: maps.Clone(weights)}
+		revision := 1
+		if before := f.aliases[aliasName]; before != nil {
+			revision = before.revision + 1
+		}
+		f.aliases[aliasName] = &alias{version: version, weights: maps.Clone(weights), revision: revision}
 	})
 }
 
@@ -111,7 +138,7 @@ func (f *function) version(qualifier string) string {
 	if a := f.aliases[qualifier]; a != nil {
 		return a.version
 	}
-	if n, err := strconv.Atoi(qualifier); err == nil && n >= 1 && n <= f.versions {
+	if n, err := strconv.Atoi(qualifier); err == nil && n >= 1 && n <= len(f.versions) {
 		return qualifier
 	}
 	return ""

@@ -13,10 +13,16 @@ import (
 )
 
 //go:embed model/lambda.json
-var modelJSON []byte
+var lambdaJSON []byte
 
-// namespace is before the name of each shape.
-const namespace = "com.amazonaws.lambda#"
+//go:embed model/scaling.json
+var scalingJSON []byte
+
+// The namespaces stand before the names of the shapes.
+const (
+	lambdaNamespace  = "com.amazonaws.lambda#"
+	scalingNamespace = "com.amazonaws.applicationautoscaling#"
+)
 
 // unit is the shape of no input or output.
 const unit = "smithy.api#Unit"
@@ -94,28 +100,32 @@ func (s *shape) members() []string {
 // operation is an operation of the model, ready to be matched.
 type operation struct {
 	name     string
+	model    *model
 	shape    *shape
 	segments []string
 	// literal is the fixed query of its URI, such as List=ALL.
 	literal map[string]string
 }
 
-// model is the API model.
+// model is the API model of a service.
 type model struct {
+	// service is the name that requests are signed for.
+	service    string
+	namespace  string
 	shapes     map[string]*shape
 	patterns   map[string]pattern
 	operations []operation
 }
 
-// loadModel reads the embedded model.
-func loadModel() (*model, error) {
+// loadModel reads an embedded model.
+func loadModel(data []byte, service, namespace string) (*model, error) {
 	var file struct {
 		Shapes map[string]*shape `json:"shapes"`
 	}
-	if err := json.Unmarshal(modelJSON, &file); err != nil {
-		return nil, fmt.Errorf("read the API model: %w", err)
+	if err := json.Unmarshal(data, &file); err != nil {
+		return nil, fmt.Errorf("read the API model of %s: %w", service, err)
 	}
-	m := &model{shapes: file.Shapes, patterns: make(map[string]pattern)}
+	m := &model{service: service, namespace: namespace, shapes: file.Shapes, patterns: make(map[string]pattern)}
 	names := make([]string, 0, len(m.shapes))
 	for name := range m.shapes {
 		names = append(names, name)
@@ -131,7 +141,7 @@ func loadModel() (*model, error) {
 			m.patterns[name] = p
 		}
 		if s.Type == "operation" {
-			m.operations = append(m.operations, newOperation(strings.TrimPrefix(name, namespace), s))
+			m.operations = append(m.operations, m.newOperation(strings.TrimPrefix(name, namespace), s))
 		}
 	}
 	// Those with a fixed query come first, since the others would match their requests too.
@@ -139,9 +149,13 @@ func loadModel() (*model, error) {
 	return m, nil
 }
 
-func newOperation(name string, s *shape) operation {
+func (m *model) newOperation(name string, s *shape) operation {
+	if s.Traits.HTTP == nil {
+		// The JSON protocol names the operation in a header.
+		return operation{name: name, model: m, shape: s}
+	}
 	path, query, _ := strings.Cut(s.Traits.HTTP.URI, "?")
-	op := operation{name: name, shape: s, segments: strings.Split(path, "/"), literal: make(map[string]string)}
+	op := operation{name: name, model: m, shape: s, segments: strings.Split(path, "/"), literal: make(map[string]string)}
 	if query != "" {
 		for pair := range strings.SplitSeq(query, "&") {
 			key, value, _ := strings.Cut(pair, "=")
@@ -157,6 +171,7 @@ type pattern struct{ must, not *regexp.Regexp }
 // compile reads a pattern of the model. Go has no look-ahead; the one kind that the model uses, "(?!^X$)" at the start, becomes a
 // second expression.
 func compile(text string) (p pattern, err error) {
+	text = javaEscapes(text)
 	rest := text
 	if after, found := strings.CutPrefix(text, "^(?!"); found {
 		not, tail, ok := strings.Cut(after, ")")
@@ -170,6 +185,12 @@ func compile(text string) (p pattern, err error) {
 	}
 	p.must, err = regexp.Compile(rest)
 	return p, err
+}
+
+// javaEscapes turns the escapes of UTF-16 into those of Go; the surrogate pair that stands for all characters above U+FFFF comes first.
+func javaEscapes(text string) string {
+	text = strings.ReplaceAll(text, `\uD800\uDC00-\uDBFF\uDFFF`, `\x{10000}-\x{10FFFF}`)
+	return regexp.MustCompile(`\\u([0-9A-F]{4})`).ReplaceAllString(text, `\x{$1}`)
 }
 
 func (p pattern) match(text string) bool {
@@ -188,8 +209,12 @@ func (m *model) check(path, name string, value any) []string {
 			return m.checkString(path, name, s, v)
 		}
 	case json.Number:
-		if s.Type == "integer" || s.Type == "long" || s.Type == "double" {
+		if slices.Contains([]string{"integer", "long", "double", "timestamp"}, s.Type) {
 			return checkNumber(path, s, v)
+		}
+	case bool:
+		if s.Type == "boolean" {
+			return nil
 		}
 	case []any:
 		if s.Type == "list" {
@@ -227,7 +252,7 @@ func (m *model) checkString(path, name string, s *shape, text string) (wrong []s
 
 func checkNumber(path string, s *shape, number json.Number) []string {
 	value, err := number.Float64()
-	whole := s.Type != "double"
+	whole := s.Type != "double" && s.Type != "timestamp"
 	_, intErr := number.Int64()
 	switch {
 	case err != nil, whole && intErr != nil, s.Type == "integer" && (value > math.MaxInt32 || value < math.MinInt32):
@@ -264,6 +289,9 @@ func (m *model) checkMap(path string, s *shape, entries map[string]any) (wrong [
 }
 
 func (m *model) checkList(path string, s *shape, items []any) (wrong []string) {
+	if n := float64(len(items)); s.Traits.Length != nil && !s.Traits.Length.hold(n) {
+		wrong = append(wrong, fmt.Sprintf("%s: %v items are outside %s", path, n, s.Traits.Length))
+	}
 	for i, item := range items {
 		wrong = append(wrong, m.check(fmt.Sprintf("%s[%d]", path, i), s.Member.Target, item)...)
 	}
@@ -273,7 +301,7 @@ func (m *model) checkList(path string, s *shape, items []any) (wrong []string) {
 // errorStatus returns the HTTP status of an error that the operation may return, or of one that every operation may.
 func (m *model) errorStatus(op *operation, code string) (status int, ok bool) {
 	for _, e := range op.shape.Errors {
-		if e.Target == namespace+code {
+		if e.Target == m.namespace+code {
 			return m.shapes[e.Target].Traits.Status, true
 		}
 	}
@@ -281,6 +309,7 @@ func (m *model) errorStatus(op *operation, code string) (status int, ok bool) {
 		"AccessDeniedException": http.StatusForbidden, "ExpiredTokenException": http.StatusForbidden,
 		"MissingAuthenticationTokenException": http.StatusForbidden, "IncompleteSignatureException": http.StatusBadRequest,
 		"ValidationException": http.StatusBadRequest, "ServiceUnavailable": http.StatusServiceUnavailable,
+		"ThrottlingException": http.StatusBadRequest,
 	}
 	status, ok = common[code]
 	return status, ok

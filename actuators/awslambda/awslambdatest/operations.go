@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // latest is the unpublished version.
@@ -21,21 +22,51 @@ const minUnreserved = 100
 func (s *Server) carryOut(op string, input map[string]any) (map[string]any, *failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if op == opAccount {
+	s.scale()
+	switch op {
+	case opAccount:
 		return s.accountSettings(), nil
+	case opScalables:
+		return s.describeScalables(input)
+	case opRegister:
+		return s.register(input)
+	case opMapping:
+		return s.getMapping(input)
+	case opRemap:
+		return s.updateMapping(input)
 	}
 	name, f, failed := s.find(text(input, "FunctionName"))
 	if failed != nil {
 		return nil, failed
 	}
 	switch op {
-	case opReserved:
-		return reservedOf(f), nil
+	case opReserved, opReserve, opUnreserve:
+		return s.carryOutReserve(op, f, input)
 	case opAlias:
-		return aliasOf(name, f, text(input, "Name"))
+		return s.aliasOf(name, f, text(input, "Name"))
+	case opConfig, opConfigure, opPublish, opMove:
+		return s.carryOutDeployment(op, name, f, input)
 	case opList:
 		return s.list(name, f, input)
 	}
+	return s.carryOutProvisioning(op, name, f, input)
+}
+
+// carryOutReserve does what a request about the reserved concurrency of a function asks for.
+func (s *Server) carryOutReserve(op string, f *function, input map[string]any) (map[string]any, *failure) {
+	switch op {
+	case opReserve:
+		return s.reserve(f, int(number(input, "ReservedConcurrentExecutions")))
+	case opUnreserve:
+		f.reserved = -1
+		s.writes++
+		return nil, nil
+	}
+	return reservedOf(f), nil
+}
+
+// carryOutProvisioning does what a request about the provisioned concurrency of a version or alias asks for.
+func (s *Server) carryOutProvisioning(op, name string, f *function, input map[string]any) (map[string]any, *failure) {
 	qualifier := text(input, "Qualifier")
 	version := f.version(qualifier)
 	switch version {
@@ -50,9 +81,19 @@ func (s *Server) carryOut(op string, input map[string]any) (map[string]any, *fai
 	case opGet:
 		return s.get(f, qualifier)
 	case opPut:
-		return s.put(f, qualifier, version, int(number(input, "ProvisionedConcurrentExecutions")))
+		config, failed := s.put(f, qualifier, version, int(number(input, "ProvisionedConcurrentExecutions")), s.now)
+		if failed != nil {
+			return nil, failed
+		}
+		s.writes++
+		return s.describe(config), nil
 	case opDelete:
-		return nil, s.remove(f, qualifier)
+		had := f.configs[qualifier] != nil
+		failed := s.remove(f, qualifier, s.now)
+		if failed == nil && had {
+			s.writes++
+		}
+		return nil, failed
 	}
 	return nil, &failure{"ServiceException", "not implemented: " + op}
 }
@@ -94,26 +135,26 @@ func (s *Server) describe(config *provisioned) map[string]any {
 	return out
 }
 
-func (s *Server) put(f *function, qualifier, version string, n int) (map[string]any, *failure) {
-	if failed := s.refusePut(f, qualifier, version, n); failed != nil {
+// put changes the provisioned concurrency at a time.
+func (s *Server) put(f *function, qualifier, version string, n int, at time.Time) (*provisioned, *failure) {
+	if failed := s.refusePut(f, qualifier, version, n, at); failed != nil {
 		return nil, failed
 	}
-	next := &provisioned{requested: n, asked: s.now, failWith: f.failNext[qualifier]}
+	next := &provisioned{requested: n, asked: at, failWith: f.failNext[qualifier]}
 	delete(f.failNext, qualifier)
 	if before := f.configs[qualifier]; before != nil {
-		next.before = before.at(s.now, s.config).available
+		next.before = before.at(at, s.config).available
 	}
 	f.configs[qualifier] = next
-	s.writes++
-	return s.describe(next), nil
+	return next, nil
 }
 
 // refusePut returns why a put is refused, or nil.
-func (s *Server) refusePut(f *function, qualifier, version string, n int) *failure {
-	if a := f.aliases[qualifier]; a != nil && len(a.weights) > 0 {
+func (s *Server) refusePut(f *function, qualifier, version string, n int, at time.Time) *failure {
+	if a := f.aliases[qualifier]; a != nil && len(s.shares(f, qualifier)) > 0 {
 		return &failure{"InvalidParameterValueException", "Alias with weights can not be used with Provisioned Concurrency"}
 	}
-	if config := f.configs[qualifier]; config != nil && config.at(s.now, s.config).status == "IN_PROGRESS" {
+	if config := f.configs[qualifier]; config != nil && config.at(at, s.config).status == inProgress {
 		return &failure{"ResourceConflictException", "A previous request is being processed. Please try again shortly"}
 	}
 	for _, other := range sortedKeys(f.configs) {
@@ -143,15 +184,34 @@ func (s *Server) refusePut(f *function, qualifier, version string, n int) *failu
 	return nil
 }
 
-func (s *Server) remove(f *function, qualifier string) *failure {
-	if config := f.configs[qualifier]; config != nil {
-		if config.at(s.now, s.config).status == "IN_PROGRESS" {
-			return &failure{"ResourceConflictException", "A previous request is being processed. Please try again shortly"}
-		}
-		delete(f.configs, qualifier)
-		s.writes++
+// remove deletes the provisioned concurrency, if there is any.
+func (s *Server) remove(f *function, qualifier string, at time.Time) *failure {
+	if config := f.configs[qualifier]; config != nil && config.at(at, s.config).status == inProgress {
+		return &failure{"ResourceConflictException", "A previous request is being processed. Please try again shortly"}
 	}
+	delete(f.configs, qualifier)
 	return nil
+}
+
+// reserve reserves concurrency for the function.
+func (s *Server) reserve(f *function, n int) (map[string]any, *failure) {
+	had := f.reserved
+	f.reserved = n
+	left := s.unreserved(nil, "")
+	f.reserved = had
+	switch {
+	case f.held("") > n:
+		return nil, &failure{
+			"InvalidParameterValueException",
+			"ReservedConcurrentExecutions for function should not be less than the total Provisioned Concurrency configured on it",
+		}
+	case left < minUnreserved:
+		return nil, &failure{"InvalidParameterValueException", fmt.Sprintf("Specified ReservedConcurrentExecutions for function decreases "+
+			"account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved)}
+	}
+	f.reserved = n
+	s.writes++
+	return reservedOf(f), nil
 }
 
 func (s *Server) list(name string, f *function, input map[string]any) (map[string]any, *failure) {
@@ -199,17 +259,16 @@ func reservedOf(f *function) map[string]any {
 	return map[string]any{"ReservedConcurrentExecutions": f.reserved}
 }
 
-func aliasOf(name string, f *function, aliasName string) (map[string]any, *failure) {
+func (s *Server) aliasOf(name string, f *function, aliasName string) (map[string]any, *failure) {
 	a := f.aliases[aliasName]
 	if a == nil {
 		return nil, &failure{"ResourceNotFoundException", "Cannot find alias arn: " + arn(name, aliasName)}
 	}
 	out := map[string]any{
-		"AliasArn": arn(name, aliasName), "Name": aliasName, "FunctionVersion": a.version, "Description": "",
-		"RevisionId": "00000000-0000-4000-8000-00000000000" + strconv.Itoa(len(aliasName)%10),
+		"AliasArn": arn(name, aliasName), "Name": aliasName, "FunctionVersion": a.version, "Description": "", "RevisionId": revisionID(a.revision),
 	}
-	if len(a.weights) > 0 {
-		out["RoutingConfig"] = map[string]any{"AdditionalVersionWeights": a.weights}
+	if weights := s.shares(f, aliasName); len(weights) > 0 {
+		out["RoutingConfig"] = map[string]any{"AdditionalVersionWeights": weights}
 	}
 	return out, nil
 }
@@ -217,7 +276,7 @@ func aliasOf(name string, f *function, aliasName string) (map[string]any, *failu
 // Operations returns the names of the operations that the server knows, sorted.
 func (s *Server) Operations() []string {
 	var names []string
-	for _, op := range s.model.operations {
+	for _, op := range slices.Concat(s.lambda.operations, s.scaling.operations) {
 		names = append(names, op.name)
 	}
 	slices.Sort(names)

@@ -1,9 +1,10 @@
-// Package awslambdatest is a fake of the part of the AWS Lambda API that provisioned concurrency needs, for tests that drive the
-// real SDK. It is strict: each request and each answer is checked against the published API model (see model/README.md), and
+// Package awslambdatest is a fake of the parts of the AWS Lambda and Application Auto Scaling APIs that package awslambda needs, for
+// tests that drive the real SDK. One address serves both. It is strict: each request and each answer is checked against the published API model (see model/README.md), and
 // what breaks it fails the test. It works with a clock of its own, which Advance moves on.
 //
-// What the model does not say follows the developer guide and answers of the service that users have reported: the texts and
-// codes of errors, one configuration per version, the time an allocation takes, and that none of it is usable before its end.
+// What the models do not say follows the developer guides and answers of the services that users have reported: the texts and
+// codes of errors, one configuration per version, the time an allocation takes, that none of it is usable before its end, the weights that
+// an alias with provisioned concurrency has while it moves, and that Application Auto Scaling itself keeps what it owns within bounds.
 package awslambdatest
 
 import (
@@ -27,7 +28,23 @@ const (
 	opAlias    = "GetAlias"
 	opAccount  = "GetAccountSettings"
 	opReserved = "GetFunctionConcurrency"
+
+	opReserve   = "PutFunctionConcurrency"
+	opUnreserve = "DeleteFunctionConcurrency"
+	opConfig    = "GetFunctionConfiguration"
+	opConfigure = "UpdateFunctionConfiguration"
+	opPublish   = "PublishVersion"
+	opMove      = "UpdateAlias"
+	opMapping   = "GetEventSourceMapping"
+	opRemap     = "UpdateEventSourceMapping"
+	opScalables = "DescribeScalableTargets"
+	opRegister  = "RegisterScalableTarget"
 )
+
+// writeOps are the operations that write.
+func writeOps() []string {
+	return []string{opPut, opDelete, opReserve, opUnreserve, opConfigure, opPublish, opMove, opRemap, opRegister}
+}
 
 // Where the server stands.
 const (
@@ -45,6 +62,13 @@ type Config struct {
 	PerMinute int
 	// LowerDelay is how long a lowering takes, by default 10 seconds.
 	LowerDelay time.Duration
+	// UpdateDelay is how long an update of $LATEST takes, by default 5 seconds; VersionDelay how long a new version is pending, by default
+	// 3 seconds; MappingDelay how long an update of an event source mapping takes, by default 20 seconds.
+	UpdateDelay, VersionDelay, MappingDelay time.Duration
+	// ScalingDelay is how long Application Auto Scaling takes to act on a new minimum or maximum, by default 15 seconds.
+	ScalingDelay time.Duration
+	// MemoryCap is the most memory that the account may give a function, by default 10,240 MB; new accounts have 3,008.
+	MemoryCap int
 	// Start is where the clock begins, by default a day in 2026.
 	Start time.Time
 }
@@ -60,8 +84,22 @@ func (c Config) withDefaults() Config {
 	if c.PerMinute == 0 {
 		c.PerMinute = 6000
 	}
-	if c.LowerDelay == 0 {
-		c.LowerDelay = 10 * time.Second
+	for _, delay := range []struct {
+		of       *time.Duration
+		standard time.Duration
+	}{
+		{&c.LowerDelay, 10 * time.Second},
+		{&c.UpdateDelay, 5 * time.Second},
+		{&c.VersionDelay, 3 * time.Second},
+		{&c.MappingDelay, 20 * time.Second},
+		{&c.ScalingDelay, 15 * time.Second},
+	} {
+		if *delay.of == 0 {
+			*delay.of = delay.standard
+		}
+	}
+	if c.MemoryCap == 0 {
+		c.MemoryCap = 10240
 	}
 	if c.Start.IsZero() {
 		c.Start = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
@@ -85,12 +123,16 @@ type Call struct {
 // Server is the fake.
 type Server struct {
 	config Config
-	model  *model
-	http   *httptest.Server
+	lambda *model
+	// scaling is the model of Application Auto Scaling.
+	scaling *model
+	http    *httptest.Server
 
 	mu         sync.Mutex
 	now        time.Time
 	functions  map[string]*function
+	mappings   map[string]*mapping
+	scalables  map[string]*scalable
 	faults     []Fault
 	stalled    *stall
 	calls      []Call
@@ -103,18 +145,25 @@ type Server struct {
 // test has taken the violations.
 func New(tb testing.TB, config Config) *Server {
 	tb.Helper()
-	m, err := loadModel()
+	m, err := loadModel(lambdaJSON, "lambda", lambdaNamespace)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	scaling, err := loadModel(scalingJSON, "application-autoscaling", scalingNamespace)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	config = config.withDefaults()
-	s := &Server{config: config, model: m, now: config.Start, functions: make(map[string]*function)}
+	s := &Server{
+		config: config, lambda: m, scaling: scaling, now: config.Start, functions: make(map[string]*function),
+		mappings: make(map[string]*mapping), scalables: make(map[string]*scalable),
+	}
 	s.http = httptest.NewServer(s)
 	tb.Cleanup(func() {
 		s.http.CloseClientConnections()
 		s.http.Close()
 		for _, violation := range s.TakeViolations() {
-			tb.Errorf("against the API model of AWS Lambda: %s", violation)
+			tb.Errorf("against the API models of AWS: %s", violation)
 		}
 	})
 	return s
@@ -135,6 +184,7 @@ func (s *Server) Advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now = s.now.Add(d)
+	s.scale()
 }
 
 // Calls returns the requests so far, in the order of their answers.
@@ -156,7 +206,7 @@ func (s *Server) CallsOf(ops ...string) int {
 }
 
 // WriteRequests returns how many requests there were that write, whatever became of them.
-func (s *Server) WriteRequests() int { return s.CallsOf(opPut, opDelete) }
+func (s *Server) WriteRequests() int { return s.CallsOf(writeOps()...) }
 
 // Writes returns how many requests have changed a configuration.
 func (s *Server) Writes() int {
@@ -190,9 +240,9 @@ func (s *Server) violated(violations ...string) {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	op, labels := s.model.match(r)
+	op, labels := s.match(r)
 	if op == nil {
-		s.violated(fmt.Sprintf("%s %s is no known operation", r.Method, r.URL.EscapedPath()))
+		s.violated(fmt.Sprintf("%s %s %s is no known operation", r.Method, r.URL.EscapedPath(), r.Header.Get(targetHeader)))
 		w.Header().Set("X-Amzn-Errortype", "UnknownOperationException")
 		w.WriteHeader(http.StatusNotFound)
 		return
@@ -206,11 +256,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve checks a request, carries it out and answers.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, op *operation, labels map[string]string) (map[string]any, int) {
-	if code, wrong := checkSignature(r, Region); code != "" {
+	if code, wrong := checkSignature(r, Region, op.model.service); code != "" {
 		s.violated(op.name + ": " + wrong)
 		return nil, s.fail(w, op, &failure{code, wrong})
 	}
-	input, wrong := s.model.input(op, labels, r)
+	input, wrong := op.model.input(op, labels, r)
 	if len(wrong) > 0 {
 		s.violated(wrong...)
 		return input, s.fail(w, op, &failure{"ValidationException", strings.Join(wrong, "; ")})
@@ -240,7 +290,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, op *operation, la
 
 // answer checks an output against the model and sends it.
 func (s *Server) answer(w http.ResponseWriter, op *operation, output map[string]any) int {
-	status := op.shape.Traits.HTTP.Code
+	status := http.StatusOK
+	if op.shape.Traits.HTTP != nil {
+		status = op.shape.Traits.HTTP.Code
+	}
 	if op.shape.Output.Target == unit {
 		if output != nil {
 			s.violated(op.name + ": an answer where there is none")
@@ -248,7 +301,7 @@ func (s *Server) answer(w http.ResponseWriter, op *operation, output map[string]
 		w.WriteHeader(status)
 		return status
 	}
-	s.send(w, op.name+" answer", op.shape.Output.Target, status, output)
+	s.send(w, op, op.name+" answer", op.shape.Output.Target, status, output)
 	return status
 }
 
@@ -257,7 +310,7 @@ type failure struct{ code, message string }
 
 // fail checks that the operation may answer with the error, and sends it.
 func (s *Server) fail(w http.ResponseWriter, op *operation, f *failure) int {
-	status, ok := s.model.errorStatus(op, f.code)
+	status, ok := op.model.errorStatus(op, f.code)
 	if !ok {
 		s.violated(fmt.Sprintf("%s must not answer with %s", op.name, f.code))
 		status = http.StatusInternalServerError
@@ -267,26 +320,29 @@ func (s *Server) fail(w http.ResponseWriter, op *operation, f *failure) int {
 		kind = "Service"
 	}
 	w.Header().Set("X-Amzn-Errortype", f.code)
-	name := namespace + f.code
-	if s.model.shapes[name] == nil {
+	name := op.model.namespace + f.code
+	shape := op.model.shapes[name]
+	if shape == nil {
 		// An error common to all services, which has no shape.
 		body["message"] = f.message
-		s.send(w, "", "", status, body)
+		s.send(w, op, "", "", status, body)
 		return status
 	}
-	body["Type"] = kind
-	// The model writes the name of the message now one way, now the other.
-	for _, member := range s.model.shapes[name].members() {
-		if strings.EqualFold(member, "message") {
+	// The model writes the name of the message now one way, now the other, and not all have the type.
+	for _, member := range shape.members() {
+		switch {
+		case strings.EqualFold(member, "message"):
 			body[member] = f.message
+		case member == "Type":
+			body[member] = kind
 		}
 	}
-	s.send(w, op.name+" error "+f.code, name, status, body)
+	s.send(w, op, op.name+" error "+f.code, name, status, body)
 	return status
 }
 
 // send checks a body against a shape, "" for none, and writes it.
-func (s *Server) send(w http.ResponseWriter, path, shapeName string, status int, body map[string]any) {
+func (s *Server) send(w http.ResponseWriter, op *operation, path, shapeName string, status int, body map[string]any) {
 	data, err := json.Marshal(body)
 	if err != nil {
 		s.violated(path + ": " + err.Error())
@@ -298,9 +354,9 @@ func (s *Server) send(w http.ResponseWriter, path, shapeName string, status int,
 		if err := decoder.Decode(&sent); err != nil {
 			s.violated(path + ": " + err.Error())
 		}
-		s.violated(s.model.check(path, shapeName, sent)...)
+		s.violated(op.model.check(path, shapeName, sent)...)
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", op.contentType())
 	w.Header().Set("X-Amzn-Requestid", "00000000-0000-4000-8000-000000000000")
 	w.WriteHeader(status)
 	_, _ = w.Write(data)

@@ -31,6 +31,18 @@ const (
 	signature = "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260302/eu-west-1/lambda/aws4_request, SignedHeaders=host;x-amz-date, Signature="
 )
 
+// mapping is the identifier of an event source mapping.
+const mapping = "14e0db71-5d35-4eb5-b481-8945cf9d10c2"
+
+// scalingRequest makes a request one to Application Auto Scaling.
+func scalingRequest(op string) func(*http.Request) {
+	return func(r *http.Request) {
+		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		r.Header.Set("X-Amz-Target", "AnyScaleFrontendService."+op)
+		r.Header.Set("Authorization", strings.Replace(signature, "/lambda/", "/application-autoscaling/", 1)+strings.Repeat("0", 64))
+	}
+}
+
 // newServer returns a server with the function fn, versions 1 to 3, and alias live on version 1.
 func newServer(t *testing.T, config awslambdatest.Config) *awslambdatest.Server {
 	t.Helper()
@@ -302,7 +314,18 @@ func TestEveryOperationIsServed(t *testing.T) {
 		"GetAlias":                           {"GET", "/2015-03-31/functions/fn/aliases/live", ""},
 		"GetAccountSettings":                 {"GET", "/2016-08-19/account-settings", ""},
 		"GetFunctionConcurrency":             {"GET", "/2019-09-30/functions/fn/concurrency", ""},
+		"PutFunctionConcurrency":             {"PUT", "/2017-10-31/functions/fn/concurrency", `{"ReservedConcurrentExecutions":50}`},
+		"DeleteFunctionConcurrency":          {"DELETE", "/2017-10-31/functions/fn/concurrency", ""},
+		"GetFunctionConfiguration":           {"GET", "/2015-03-31/functions/fn/configuration?Qualifier=live", ""},
+		"UpdateFunctionConfiguration":        {"PUT", "/2015-03-31/functions/fn/configuration", `{"MemorySize":1024}`},
+		"PublishVersion":                     {"POST", "/2015-03-31/functions/fn/versions", `{}`},
+		"UpdateAlias":                        {"PUT", "/2015-03-31/functions/fn/aliases/live", `{"FunctionVersion":"2"}`},
+		"GetEventSourceMapping":              {"GET", "/2015-03-31/event-source-mappings/" + mapping, ""},
+		"UpdateEventSourceMapping":           {"PUT", "/2015-03-31/event-source-mappings/" + mapping, `{"ScalingConfig":{"MaximumConcurrency":5}}`},
+		"RegisterScalableTarget":             {"", "", `{"ServiceNamespace":"lambda","ScalableDimension":"lambda:function:ProvisionedConcurrency","ResourceId":"function:fn:3","MinCapacity":0,"MaxCapacity":5}`},
+		"DescribeScalableTargets":            {"", "", `{"ServiceNamespace":"lambda"}`},
 	}
+	s.AddMapping(t, mapping, "arn:aws:sqs:eu-west-1:123456789012:orders", "fn")
 	// The put comes first, and must have settled before the delete.
 	names := s.Operations()
 	slices.Reverse(names)
@@ -312,7 +335,11 @@ func TestEveryOperationIsServed(t *testing.T) {
 			t.Errorf("the test does not know %s", name)
 			continue
 		}
-		status, kind, answer := send(t, s, request[0], request[1], request[2], nil)
+		var edit func(*http.Request)
+		if request[0] == "" {
+			request[0], request[1], edit = "POST", "/", scalingRequest(name)
+		}
+		status, kind, answer := send(t, s, request[0], request[1], request[2], edit)
 		if status/100 != 2 {
 			t.Errorf("%s: status %d %s %s", name, status, kind, answer)
 		}

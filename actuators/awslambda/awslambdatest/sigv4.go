@@ -15,7 +15,7 @@ var authorization = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([A-Za-z0-9
 
 // checkSignature returns the error code and what is wrong with the form of the signature, or two empty texts. The signature itself
 // is not computed: that is the SDK's work, and not what is tested here.
-func checkSignature(r *http.Request, region string) (code, wrong string) {
+func checkSignature(r *http.Request, region, service string) (code, wrong string) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
 		return "MissingAuthenticationTokenException", "no Authorization header"
@@ -24,15 +24,16 @@ func checkSignature(r *http.Request, region string) (code, wrong string) {
 	if m == nil {
 		return "IncompleteSignatureException", "the Authorization header has not the form of Signature Version 4"
 	}
-	day, scopeRegion, service, signed := m[2], m[3], m[4], strings.Split(m[5], ";")
+	day, scopeRegion, scopeService, signed := m[2], m[3], m[4], strings.Split(m[5], ";")
 	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
 	switch {
 	case err != nil:
 		return "IncompleteSignatureException", fmt.Sprintf("X-Amz-Date %q is no time", r.Header.Get("X-Amz-Date"))
 	case at.Format("20060102") != day:
 		return "IncompleteSignatureException", fmt.Sprintf("X-Amz-Date %s is not on the day %s of the credential", at, day)
-	case scopeRegion != region || service != "lambda":
-		return "IncompleteSignatureException", fmt.Sprintf("signed for %s in %s, not for lambda in %s", service, scopeRegion, region)
+	case scopeRegion != region || scopeService != service:
+		return "IncompleteSignatureException",
+			fmt.Sprintf("signed for %s in %s, not for %s in %s", scopeService, scopeRegion, service, region)
 	}
 	if wrong := checkSigned(r, signed); wrong != "" {
 		return "IncompleteSignatureException", wrong
