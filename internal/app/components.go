@@ -10,6 +10,7 @@ import (
 
 	"pilotlight/actuators"
 	"pilotlight/actuators/awslambda"
+	"pilotlight/actuators/cloudrun"
 	"pilotlight/actuators/dryrun"
 	"pilotlight/collectors"
 	promcollector "pilotlight/collectors/prometheus"
@@ -52,6 +53,10 @@ func actuatorFactories() []factory[actuators.Actuator] {
 		of("aws_lambda_sqs", awslambda.DefaultQueuesConfig, validateBy[awslambda.QueuesConfig],
 			func(name string, c awslambda.QueuesConfig, e env) (actuators.Actuator, error) {
 				return awslambda.NewQueues(e.ctx, name, c, awslambda.Deps{Now: e.now, Shared: e.aws})
+			}),
+		of("cloud_run", cloudrun.DefaultConfig, validateBy[cloudrun.Config],
+			func(name string, c cloudrun.Config, e env) (actuators.Actuator, error) {
+				return cloudrun.New(name, c, e.now)
 			}),
 	}
 }
