@@ -11,6 +11,7 @@ import (
 	"pilotlight/actuators"
 	"pilotlight/actuators/awslambda"
 	"pilotlight/actuators/dryrun"
+	"pilotlight/actuators/kubernetes"
 	"pilotlight/collectors"
 	promcollector "pilotlight/collectors/prometheus"
 	"pilotlight/collectors/trace"
@@ -46,6 +47,10 @@ func actuatorFactories() []factory[actuators.Actuator] {
 		of("aws_lambda", awslambda.DefaultConfig, validateBy[awslambda.Config],
 			func(name string, c awslambda.Config, e env) (actuators.Actuator, error) {
 				return awslambda.New(e.ctx, name, c, e.now)
+			}),
+		of(kubernetes.TypeName, kubernetes.DefaultConfig, validateBy[kubernetes.Config],
+			func(name string, c kubernetes.Config, e env) (actuators.Actuator, error) {
+				return kubernetes.New(name, c, e.now)
 			}),
 	}
 }
