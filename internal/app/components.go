@@ -11,6 +11,7 @@ import (
 	"pilotlight/actuators"
 	"pilotlight/actuators/awslambda"
 	"pilotlight/actuators/dryrun"
+	"pilotlight/actuators/knative"
 	"pilotlight/actuators/kubernetes"
 	"pilotlight/collectors"
 	promcollector "pilotlight/collectors/prometheus"
@@ -51,6 +52,10 @@ func actuatorFactories() []factory[actuators.Actuator] {
 		of(kubernetes.TypeName, kubernetes.DefaultConfig, validateBy[kubernetes.Config],
 			func(name string, c kubernetes.Config, e env) (actuators.Actuator, error) {
 				return kubernetes.New(name, c, e.now)
+			}),
+		of(knative.TypeName, knative.DefaultConfig, validateBy[knative.Config],
+			func(name string, c knative.Config, e env) (actuators.Actuator, error) {
+				return knative.New(name, c, e.now)
 			}),
 	}
 }
