@@ -43,6 +43,10 @@ test-replay: ## Check that decisions never look ahead and repeat byte for byte
 test-crash: ## Kill the daemon 50 times in the middle of its work and count what is left
 	go test -tags crash -count=1 -timeout 20m ./internal/e2e/...
 
+.PHONY: test-kube
+test-kube: ## Run the Kubernetes and Knative actuators against a real kube-apiserver and etcd (builds them the first time)
+	dir=$$(scripts/controlplane.sh) && PILOTLIGHT_CONTROL_PLANE=$$dir go test -tags kube -count=1 -timeout 10m ./internal/e2e/kube/...
+
 .PHONY: fuzz
 fuzz: ## Fuzz every parser, FUZZTIME each (default 10s)
 	scripts/fuzz.sh $(or $(FUZZTIME),10s)

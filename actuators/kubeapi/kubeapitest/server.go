@@ -3,11 +3,12 @@
 // Configurations, Revisions and PodAutoscalers of Knative. It keeps objects as JSON, counts resource versions, checks what
 // it is sent as the real server does, and refuses whatever it does not know. Controllers act only when Settle is called.
 //
-// What it does is checked against a real API server by make test-kube, which runs the same tests on both.
+// What it does is checked by make test-kube, which runs the conformance suite and the main cases on a real API server.
 package kubeapitest
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"maps"
@@ -62,16 +63,16 @@ func New(tb testing.TB) *Server {
 // Kubeconfig writes a kubeconfig for the server and returns its path.
 func (s *Server) Kubeconfig(tb testing.TB) string {
 	tb.Helper()
-	return WriteKubeconfig(tb, s.http.URL, token, s.http.Certificate().Raw)
+	return WriteKubeconfig(tb, s.http.URL, token, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.http.Certificate().Raw}))
 }
 
-// WriteKubeconfig writes a kubeconfig with a token, and the certificate of an authority in DER, into a folder of the test.
+// WriteKubeconfig writes a kubeconfig with a token, and the certificate of an authority in PEM, into a folder of the test.
 func WriteKubeconfig(tb testing.TB, url, token string, authority []byte) string {
 	tb.Helper()
 	config := map[string]any{
 		"apiVersion": "v1", "kind": "Config", "current-context": "test",
 		"clusters": []any{map[string]any{"name": "test", "cluster": map[string]any{
-			"server": url, "certificate-authority-data": pemOf(authority),
+			"server": url, "certificate-authority-data": authority,
 		}}},
 		"users":    []any{map[string]any{"name": "test", "user": map[string]any{"token": token}}},
 		"contexts": []any{map[string]any{"name": "test", "context": map[string]any{"cluster": "test", "user": "test"}}},

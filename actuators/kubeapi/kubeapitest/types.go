@@ -3,7 +3,6 @@ package kubeapitest
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"reflect"
 	"strings"
@@ -199,7 +198,3 @@ func clone(o map[string]any) map[string]any {
 }
 
 func equal(a, b any) bool { return reflect.DeepEqual(a, b) }
-
-func pemOf(der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
