@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/go-logr/logr"
@@ -89,6 +90,10 @@ func (o Object) path() []string {
 	}
 	for i := range parts {
 		parts[i] = url.PathEscape(parts[i])
+		if strings.Trim(parts[i], ".") == "" {
+			// No object has such a name, and no path may be left by it.
+			parts[i] = strings.ReplaceAll(parts[i], ".", "%2E")
+		}
 	}
 	return parts
 }
