@@ -35,8 +35,10 @@ if [ ! -f "$dir/.done" ]; then
   major=${version#v} minor=${version#v*.}
   stamp="-X k8s.io/component-base/version.gitVersion=$version -X k8s.io/component-base/version.gitMajor=${major%%.*}"
   stamp="$stamp -X k8s.io/component-base/version.gitMinor=${minor%%.*} -X k8s.io/component-base/version.gitCommit=unknown"
-  (cd tools/kube && go build -ldflags "-s -w" -o "$dir/etcd" go.etcd.io/etcd/server/v3 &&
-    go build -ldflags "-s -w $stamp" -o "$dir/kube-apiserver" k8s.io/kubernetes/cmd/kube-apiserver)
+  # Without optimisation the build takes a fifth less time, and the tests hardly more.
+  (cd tools/kube && export CGO_ENABLED=0 &&
+    go build -gcflags='all=-N -l -dwarf=false' -ldflags "-s -w" -o "$dir/etcd" go.etcd.io/etcd/server/v3 &&
+    go build -gcflags='all=-N -l -dwarf=false' -ldflags "-s -w $stamp" -o "$dir/kube-apiserver" k8s.io/kubernetes/cmd/kube-apiserver)
   touch "$dir/.done"
 fi
 echo "$dir"
