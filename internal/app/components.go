@@ -12,6 +12,8 @@ import (
 	"pilotlight/actuators/awslambda"
 	"pilotlight/actuators/cloudrun"
 	"pilotlight/actuators/dryrun"
+	"pilotlight/actuators/knative"
+	"pilotlight/actuators/kubernetes"
 	"pilotlight/collectors"
 	promcollector "pilotlight/collectors/prometheus"
 	"pilotlight/collectors/trace"
@@ -57,6 +59,14 @@ func actuatorFactories() []factory[actuators.Actuator] {
 		of("cloud_run", cloudrun.DefaultConfig, validateBy[cloudrun.Config],
 			func(name string, c cloudrun.Config, e env) (actuators.Actuator, error) {
 				return cloudrun.New(name, c, e.now)
+			}),
+		of(kubernetes.TypeName, kubernetes.DefaultConfig, validateBy[kubernetes.Config],
+			func(name string, c kubernetes.Config, e env) (actuators.Actuator, error) {
+				return kubernetes.New(name, c, e.now)
+			}),
+		of(knative.TypeName, knative.DefaultConfig, validateBy[knative.Config],
+			func(name string, c knative.Config, e env) (actuators.Actuator, error) {
+				return knative.New(name, c, e.now)
 			}),
 	}
 }

@@ -1,0 +1,268 @@
+// Package kubeapi is how the adapters for Kubernetes and Knative talk to an API server: credentials from a kubeconfig or the
+// pod they run in, one request per call, errors classified as package actuators wants them, and patches that name their
+// author and the version they were made for.
+//
+// The retries of client-go are off: the decorators of package actuators decide what is tried again.
+package kubeapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+
+	"pilotlight/actuators"
+	"pilotlight/models"
+)
+
+// FieldManager is the name under which the cluster records what Pilotlight wrote, in metadata.managedFields.
+const FieldManager = "pilotlight"
+
+// pageSize is how many objects one request for a list returns at most, and maxPages how many such requests one list may take.
+const (
+	pageSize = 500
+	maxPages = 1000
+)
+
+// Access says which cluster to talk to, and as whom.
+type Access struct {
+	// Kubeconfig is the file with the cluster and the credentials; empty uses the service account of the pod.
+	Kubeconfig string
+	// Context is the one of the kubeconfig to use; empty is its current one.
+	Context string
+	// Requests bounds the requests per second.
+	Requests actuators.RateLimitConfig
+}
+
+// Object names one object, or with an empty Name all of its type in a namespace.
+type Object struct {
+	Resource schema.GroupVersionResource
+	// Namespace is empty for objects of the cluster as a whole.
+	Namespace, Name string
+	// Subresource is such as "scale"; may be empty.
+	Subresource string
+}
+
+// String renders the object for people, such as deployments.apps prod/checkout.
+func (o Object) String() string {
+	text := o.Resource.GroupResource().String()
+	if o.Subresource != "" {
+		text += "/" + o.Subresource
+	}
+	if o.Namespace != "" {
+		return text + " " + o.Namespace + "/" + o.Name
+	}
+	return text + " " + o.Name
+}
+
+// path returns the path of the object; every part is escaped by the client.
+func (o Object) path() []string {
+	parts := []string{"apis", o.Resource.Group, o.Resource.Version}
+	if o.Resource.Group == "" {
+		parts = []string{"api", o.Resource.Version}
+	}
+	if o.Namespace != "" {
+		parts = append(parts, "namespaces", o.Namespace)
+	}
+	parts = append(parts, o.Resource.Resource)
+	if o.Name != "" {
+		parts = append(parts, o.Name)
+	}
+	if o.Subresource != "" {
+		parts = append(parts, o.Subresource)
+	}
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+		if strings.Trim(parts[i], ".") == "" {
+			// No object has such a name, and no path may be left by it.
+			parts[i] = strings.ReplaceAll(parts[i], ".", "%2E")
+		}
+	}
+	return parts
+}
+
+// Client talks to one cluster. It connects when it is first used, so that making it needs neither the file nor the cluster.
+// It is safe for concurrent use.
+type Client struct {
+	access Access
+	bucket *rate.Limiter
+
+	mu   sync.Mutex
+	rest rest.Interface
+}
+
+// NewClient returns a client.
+func NewClient(access Access) *Client {
+	return &Client{access: access, bucket: access.Requests.Limiter()}
+}
+
+// connect reads the credentials, once.
+func (c *Client) connect() (rest.Interface, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.rest != nil {
+		return c.rest, nil
+	}
+	config, err := c.restConfig()
+	if err != nil {
+		return nil, &credentialsError{err}
+	}
+	config.UserAgent = FieldManager
+	// Warnings would go to the standard error, and the client's own limit would be a second one.
+	config.WarningHandler = rest.NoWarnings{}
+	config.QPS = -1
+	config.ContentType = runtime.ContentTypeJSON
+	config.AcceptContentTypes = runtime.ContentTypeJSON
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	config.GroupVersion = &schema.GroupVersion{Version: "v1"}
+	sender, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, &credentialsError{err}
+	}
+	// An API server does not send elsewhere, and a token is for it alone.
+	sender.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	made, err := rest.UnversionedRESTClientForConfigAndClient(config, sender)
+	if err != nil {
+		return nil, &credentialsError{err}
+	}
+	c.rest = made
+	return made, nil
+}
+
+// restConfig reads the kubeconfig, or what the pod is given.
+func (c *Client) restConfig() (*rest.Config, error) {
+	if c.access.Kubeconfig == "" {
+		config, err := rest.InClusterConfig()
+		if errors.Is(err, rest.ErrNotInCluster) {
+			return nil, errors.New("this process runs in no pod, so name a kubeconfig")
+		}
+		return config, err
+	}
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		&clientcmd.ClientConfigLoadingRules{ExplicitPath: c.access.Kubeconfig},
+		&clientcmd.ConfigOverrides{CurrentContext: c.access.Context},
+	).ClientConfig()
+}
+
+// Get reads an object into a T. Errors are *actuators.Error.
+func Get[T any](ctx context.Context, c *Client, o Object) (T, error) {
+	var out T
+	op := "get " + o.String()
+	data, err := c.send(ctx, func(api rest.Interface) *rest.Request { return api.Get().AbsPath(o.path()...) })
+	if err != nil {
+		return out, c.classify(ctx, op, err)
+	}
+	if err := json.Unmarshal(data, &out); err != nil {
+		return out, unreadable(op, err)
+	}
+	return out, nil
+}
+
+// list is the part of a list that all types share.
+type list[T any] struct {
+	Metadata metav1.ListMeta `json:"metadata"`
+	Items    []T             `json:"items"`
+}
+
+// List reads all objects of a type in a namespace whose labels fit the selector. Errors are *actuators.Error.
+func List[T any](ctx context.Context, c *Client, o Object, selector string) ([]T, error) {
+	op := "list " + o.Resource.GroupResource().String() + " in " + o.Namespace
+	var all []T
+	next := ""
+	for range maxPages {
+		data, err := c.send(ctx, func(api rest.Interface) *rest.Request {
+			r := api.Get().AbsPath(o.path()...).Param("limit", strconv.Itoa(pageSize))
+			if selector != "" {
+				r = r.Param("labelSelector", selector)
+			}
+			if next != "" {
+				r = r.Param("continue", next)
+			}
+			return r
+		})
+		if err != nil {
+			return nil, c.classify(ctx, op, err)
+		}
+		var page list[T]
+		if err := json.Unmarshal(data, &page); err != nil {
+			return nil, unreadable(op, err)
+		}
+		all = append(all, page.Items...)
+		if next = page.Metadata.Continue; next == "" {
+			return all, nil
+		}
+	}
+	return nil, &actuators.Error{
+		Kind: models.KindPermanent, Op: op, Err: fmt.Errorf("the list does not end after %d pages of %d", maxPages, pageSize),
+	}
+}
+
+// Patch changes fields of an object that must still have that resource version, else the error is of kind conflict. It asks
+// actuators.MayWrite right before it writes, and returns its error unchanged; other errors are *actuators.Error.
+//
+// The patch is a JSON merge patch: it changes what it names and no more, needs no force, and needs the permission patch only.
+func Patch(ctx context.Context, c *Client, o Object, version string, patch map[string]any) error {
+	op := "patch " + o.String()
+	metadata := map[string]any{"resourceVersion": version}
+	if given, ok := patch["metadata"].(map[string]any); ok {
+		maps.Copy(metadata, given)
+	}
+	body := maps.Clone(patch)
+	body["metadata"] = metadata
+	data, err := json.Marshal(body)
+	if err != nil {
+		return &actuators.Error{Kind: models.KindInvalid, Op: op, Err: err}
+	}
+	var held error
+	_, err = c.send(ctx, func(api rest.Interface) *rest.Request {
+		if held = actuators.MayWrite(ctx); held != nil {
+			return nil
+		}
+		return api.Patch(types.MergePatchType).AbsPath(o.path()...).
+			Param("fieldManager", FieldManager).Param("fieldValidation", metav1.FieldValidationStrict).Body(data)
+	})
+	if held != nil && ctx.Err() == nil {
+		return held
+	}
+	return c.classify(ctx, op, err)
+}
+
+// send waits for its turn and sends one request; build returns nil to send none.
+func (c *Client) send(ctx context.Context, build func(rest.Interface) *rest.Request) ([]byte, error) {
+	api, err := c.connect()
+	if err != nil {
+		return nil, err
+	}
+	if err := actuators.AwaitTurn(ctx, c.bucket); err != nil {
+		return nil, err
+	}
+	request := build(api)
+	if request == nil {
+		return nil, actuators.Ended(ctx)
+	}
+	// What client-go would log is returned as an error too.
+	answer := request.MaxRetries(0).Do(klog.NewContext(ctx, logr.Discard()))
+	if err := answer.Error(); err != nil {
+		return nil, err
+	}
+	return answer.Raw()
+}

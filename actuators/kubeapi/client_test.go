@@ -1,0 +1,253 @@
+package kubeapi_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pilotlight/actuators"
+	"pilotlight/actuators/kubeapi"
+	"pilotlight/actuators/kubeapi/kubeapitest"
+	"pilotlight/models"
+)
+
+// TestErrorKinds answers with every code that matters, to a read and to a write. Each call is one request, whatever comes.
+func TestErrorKinds(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault kubeapitest.Fault
+		kind  models.ErrorKind
+		after time.Duration
+	}{
+		"400":                  {kubeapitest.Fault{Code: 400, Reason: "BadRequest"}, models.KindInvalid, 0},
+		"401":                  {kubeapitest.Fault{Code: 401, Reason: "Unauthorized"}, models.KindUnauthorized, 0},
+		"403":                  {kubeapitest.Fault{Code: 403, Reason: "Forbidden", Message: "no"}, models.KindUnauthorized, 0},
+		"403 quota":            {kubeapitest.Fault{Code: 403, Reason: "Forbidden", Message: `is forbidden: exceeded quota: q, requested: x`}, models.KindQuota, 0},
+		"404":                  {kubeapitest.Fault{Code: 404, Reason: "NotFound"}, models.KindNotFound, 0},
+		"409":                  {kubeapitest.Fault{Code: 409, Reason: "Conflict"}, models.KindConflict, 0},
+		"410":                  {kubeapitest.Fault{Code: 410, Reason: "Expired"}, models.KindTransient, 0},
+		"413":                  {kubeapitest.Fault{Code: 413, Reason: "RequestEntityTooLarge"}, models.KindInvalid, 0},
+		"415":                  {kubeapitest.Fault{Code: 415, Reason: "UnsupportedMediaType"}, models.KindInvalid, 0},
+		"422":                  {kubeapitest.Fault{Code: 422, Reason: "Invalid"}, models.KindInvalid, 0},
+		"429":                  {kubeapitest.Fault{Code: 429, Reason: "TooManyRequests"}, models.KindThrottled, 0},
+		"429 with a time":      {kubeapitest.Fault{Code: 429, Reason: "TooManyRequests", RetryAfter: 7 * time.Second}, models.KindThrottled, 7 * time.Second},
+		"429 in text":          {kubeapitest.Fault{Code: 429, Message: "Too many requests, please try again later.", Text: true, RetryAfter: time.Second}, models.KindThrottled, time.Second},
+		"429 for a long time":  {kubeapitest.Fault{Code: 429, Reason: "TooManyRequests", RetryAfter: 1000 * time.Hour}, models.KindThrottled, 24 * time.Hour},
+		"500":                  {kubeapitest.Fault{Code: 500, Reason: "InternalError"}, models.KindTransient, 0},
+		"502 in text":          {kubeapitest.Fault{Code: 502, Message: "Bad Gateway", Text: true}, models.KindTransient, 0},
+		"503 with a time":      {kubeapitest.Fault{Code: 503, Reason: "ServiceUnavailable", RetryAfter: 3 * time.Second}, models.KindTransient, 3 * time.Second},
+		"504":                  {kubeapitest.Fault{Code: 504, Reason: "Timeout"}, models.KindTransient, 0},
+		"dropped":              {kubeapitest.Fault{Drop: true}, models.KindTransient, 0},
+		"dropped in the midst": {kubeapitest.Fault{HalfClose: true}, models.KindTransient, 0},
+		"302":                  {kubeapitest.Fault{Code: 302, Message: "elsewhere", Text: true}, models.KindPermanent, 0},
+	} {
+		for _, write := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s write=%v", name, write), func(t *testing.T) {
+				t.Parallel()
+				server, client := newServer(t)
+				server.Inject(1, c.fault)
+				var err error
+				if write {
+					err = kubeapi.Patch(t.Context(), client, app(), "", replicas(5))
+				} else {
+					_, err = kubeapi.Get[object](t.Context(), client, app())
+				}
+				wantKind(t, err, c.kind)
+				if e, ok := errors.AsType[*actuators.Error](err); !ok || e.RetryAfter != c.after || !strings.Contains(e.Op, "deployments.apps prod/app") {
+					t.Errorf("got %#v, want to be asked to wait %s", e, c.after)
+				}
+				if err != nil && strings.Contains(err.Error(), "https://") {
+					t.Errorf("error %q holds an address", err)
+				}
+				if n := len(server.Calls()); n != 1 {
+					t.Errorf("%d requests, want 1", n)
+				}
+			})
+		}
+	}
+}
+
+// TestUnreadable answers 200 with what is no object.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	server, client := newServer(t)
+	for _, body := range []string{"<html>proxy</html>", `{"spec":{"replicas":"many"}}`} {
+		server.Inject(2, kubeapitest.Fault{Body: body})
+		_, err := kubeapi.Get[object](t.Context(), client, app())
+		wantKind(t, err, models.KindTransient)
+		_, err = kubeapi.List[object](t.Context(), client, kubeapi.Object{Resource: app().Resource, Namespace: "prod"}, "")
+		if body[0] == '<' {
+			wantKind(t, err, models.KindTransient)
+		}
+	}
+}
+
+func TestPatch(t *testing.T) {
+	t.Parallel()
+	server, client := newServer(t)
+	before, err := kubeapi.Get[object](t.Context(), client, app())
+	if err != nil {
+		t.Fatal(err)
+	}
+	patch := replicas(5)
+	patch["metadata"] = map[string]any{"annotations": map[string]any{"a": "b"}}
+	if err := kubeapi.Patch(t.Context(), client, app(), before.ResourceVersion, patch); err != nil {
+		t.Fatal(err)
+	}
+	after, err := kubeapi.Get[object](t.Context(), client, app())
+	if err != nil || after.Spec.Replicas != 5 || after.Annotations["a"] != "b" {
+		t.Errorf("after the patch it is %+v, %v", after, err)
+	}
+	if _, given := patch["metadata"].(map[string]any)["resourceVersion"]; given {
+		t.Error("the patch of the caller was changed")
+	}
+	wantKind(t, kubeapi.Patch(t.Context(), client, app(), before.ResourceVersion, replicas(6)), models.KindConflict)
+	wantKind(t, kubeapi.Patch(t.Context(), client, app(), after.ResourceVersion, map[string]any{"spec": map[string]any{"replica": 6}}), models.KindInvalid)
+	if server.Writes() != 1 {
+		t.Errorf("%d writes, want 1", server.Writes())
+	}
+}
+
+// TestListIsComplete reads more objects than one page holds.
+func TestListIsComplete(t *testing.T) {
+	t.Parallel()
+	server, client := newServer(t)
+	const many = 1203
+	for i := range many {
+		server.Put(t, fmt.Sprintf("deployments.apps/many/app-%04d", i), fmt.Sprintf(`{"metadata":{"labels":{"odd":"%v"}}}`, i%2 == 1))
+	}
+	of := kubeapi.Object{Resource: app().Resource, Namespace: "many"}
+	all, err := kubeapi.List[object](t.Context(), client, of, "")
+	if err != nil || len(all) != many || all[0].Name != "app-0000" || all[many-1].Name != "app-1202" {
+		t.Errorf("%d objects and %v, want %d", len(all), err, many)
+	}
+	odd, err := kubeapi.List[object](t.Context(), client, of, "odd=true")
+	if err != nil || len(odd) != many/2 {
+		t.Errorf("%d objects and %v, want %d", len(odd), err, many/2)
+	}
+}
+
+// TestCredentials has none, or ones that cannot be used.
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	server, _ := newServer(t)
+	dir := t.TempDir()
+	junk := filepath.Join(dir, "junk")
+	if err := os.WriteFile(junk, []byte("junk-junk"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(dir, "missing")
+	for name, access := range map[string]kubeapi.Access{
+		"no file":         {Kubeconfig: missing},
+		"junk":            {Kubeconfig: junk},
+		"unknown context": {Kubeconfig: server.Kubeconfig(t), Context: "elsewhere"},
+	} {
+		client := kubeapi.NewClient(access)
+		for range 2 {
+			_, err := kubeapi.Get[object](t.Context(), client, app())
+			wantKind(t, err, models.KindUnauthorized)
+			if err != nil && !strings.Contains(err.Error(), "no usable credentials") {
+				t.Errorf("%s: error %q", name, err)
+			}
+		}
+	}
+	// The file appears later, as one that is mounted may.
+	client := kubeapi.NewClient(kubeapi.Access{Kubeconfig: missing})
+	if _, err := kubeapi.Get[object](t.Context(), client, app()); err == nil {
+		t.Error("no error without the file")
+	}
+	if err := os.Rename(server.Kubeconfig(t), missing); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kubeapi.Get[object](t.Context(), client, app()); err != nil {
+		t.Errorf("with the file: %v", err)
+	}
+}
+
+// TestNotInAPod has no kubeconfig, outside of a cluster.
+func TestNotInAPod(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	_, err := kubeapi.Get[object](t.Context(), kubeapi.NewClient(kubeapi.Access{}), app())
+	wantKind(t, err, models.KindUnauthorized)
+	if err != nil && !strings.Contains(err.Error(), "name a kubeconfig") {
+		t.Errorf("error %q gives no advice", err)
+	}
+}
+
+// TestUntrusted meets a server with a certificate of somebody else.
+func TestUntrusted(t *testing.T) {
+	t.Parallel()
+	stranger := httptest.NewUnstartedServer(http.NotFoundHandler())
+	// The complaint of the server about the handshake is no news.
+	stranger.Config.ErrorLog = log.New(io.Discard, "", 0)
+	stranger.StartTLS()
+	defer stranger.Close()
+	client := kubeapi.NewClient(kubeapi.Access{Kubeconfig: kubeapitest.WriteKubeconfig(t, stranger.URL, "t", authority(t))})
+	_, err := kubeapi.Get[object](t.Context(), client, app())
+	wantKind(t, err, models.KindPermanent)
+}
+
+// authority returns the certificate of an authority that has signed nothing, in PEM.
+func authority(t *testing.T) []byte {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+// TestDeadline ends while the server is silent.
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	server, client := newServer(t)
+	hanging, release := server.Stall()
+	defer release()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		<-hanging
+		cancel(context.DeadlineExceeded)
+	}()
+	_, err := kubeapi.Get[object](ctx, client, app())
+	wantKind(t, err, models.KindTimeout)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v does not say why the context ended", err)
+	}
+}
+
+// TestNamesStayInTheirPlace reads objects whose names would lead elsewhere in a path.
+func TestNamesStayInTheirPlace(t *testing.T) {
+	t.Parallel()
+	server, client := newServer(t)
+	for _, name := range []string{"../secrets", "a/b", "a?watch=true", "..", "%2e%2e"} {
+		o := app()
+		o.Name = name
+		if _, err := kubeapi.Get[object](t.Context(), client, o); err == nil {
+			t.Errorf("%q was found", name)
+		}
+	}
+	for _, call := range server.Calls() {
+		if !strings.HasPrefix(call, "GET /apis/apps/v1/namespaces/prod/deployments/") {
+			t.Errorf("a request went to %q", call)
+		}
+	}
+}
