@@ -11,6 +11,8 @@ import (
 	"pilotlight/actuators"
 	"pilotlight/actuators/awslambda"
 	"pilotlight/actuators/dryrun"
+	"pilotlight/actuators/openfaas"
+	"pilotlight/actuators/webhook"
 	"pilotlight/collectors"
 	promcollector "pilotlight/collectors/prometheus"
 	"pilotlight/collectors/trace"
@@ -24,6 +26,8 @@ type env struct {
 	logger *slog.Logger
 	reg    prometheus.Registerer
 	now    func() time.Time
+	// lookup looks a variable of the environment up.
+	lookup func(name string) (string, bool)
 }
 
 // collectorFactories is the list of collectors. To add one, add its folder and a line here.
@@ -46,6 +50,14 @@ func actuatorFactories() []factory[actuators.Actuator] {
 		of("aws_lambda", awslambda.DefaultConfig, validateBy[awslambda.Config],
 			func(name string, c awslambda.Config, e env) (actuators.Actuator, error) {
 				return awslambda.New(e.ctx, name, c, e.now)
+			}),
+		of("openfaas", openfaas.DefaultConfig, validateBy[openfaas.Config],
+			func(name string, c openfaas.Config, e env) (actuators.Actuator, error) {
+				return openfaas.New(name, c, e.now)
+			}),
+		of("webhook", webhook.DefaultConfig, validateBy[webhook.Config],
+			func(name string, c webhook.Config, e env) (actuators.Actuator, error) {
+				return webhook.New(name, c, webhook.Deps{Now: e.now, Lookup: e.lookup})
 			}),
 	}
 }

@@ -121,7 +121,7 @@ func now() time.Time { return time.Now().UTC() }
 
 // env returns what parts are built with.
 func (d *daemon) env(ctx context.Context, reg prometheus.Registerer) env {
-	return env{ctx: ctx, logger: d.log, reg: reg, now: now}
+	return env{ctx: ctx, logger: d.log, reg: reg, now: now, lookup: d.stdio.Env}
 }
 
 // run steps and serves until ctx ends or one of both fails, then saves and closes.
