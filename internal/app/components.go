@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +13,7 @@ import (
 	"pilotlight/actuators/awslambda"
 	"pilotlight/actuators/dryrun"
 	"pilotlight/actuators/openfaas"
+	"pilotlight/actuators/published"
 	"pilotlight/actuators/webhook"
 	"pilotlight/collectors"
 	promcollector "pilotlight/collectors/prometheus"
@@ -28,6 +30,8 @@ type env struct {
 	now    func() time.Time
 	// lookup looks a variable of the environment up.
 	lookup func(name string) (string, bool)
+	// dir is the folder of what must outlive the process.
+	dir string
 }
 
 // collectorFactories is the list of collectors. To add one, add its folder and a line here.
@@ -54,6 +58,10 @@ func actuatorFactories() []factory[actuators.Actuator] {
 		of("openfaas", openfaas.DefaultConfig, validateBy[openfaas.Config],
 			func(name string, c openfaas.Config, e env) (actuators.Actuator, error) {
 				return openfaas.New(name, c, e.now)
+			}),
+		of("published", published.DefaultConfig, nil,
+			func(name string, _ published.Config, e env) (actuators.Actuator, error) {
+				return published.New(name, filepath.Join(e.dir, "published-"+name+".jsonl")), nil
 			}),
 		of("webhook", webhook.DefaultConfig, validateBy[webhook.Config],
 			func(name string, c webhook.Config, e env) (actuators.Actuator, error) {

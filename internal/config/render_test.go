@@ -155,7 +155,7 @@ func lenientParts() Parts {
 	}
 	return Parts{
 		Collectors: map[string]Decoder{"prometheus": anything, "trace": anything},
-		Actuators:  map[string]Decoder{"aws_lambda": anything, "dry_run": anything, "openfaas": anything, "webhook": anything},
+		Actuators:  map[string]Decoder{"aws_lambda": anything, "dry_run": anything, "published": anything, "openfaas": anything, "webhook": anything},
 	}
 }
 
