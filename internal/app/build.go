@@ -17,6 +17,7 @@ import (
 // build makes the engine's parts from configuration. It does no I/O beyond reading credentials, so that a reload that fails
 // here has changed nothing.
 func build(cfg *config.Config, mode models.Mode, gate *engine.Gate, e env) (engine.Parts, error) {
+	e.dir = cfg.Storage().Dir
 	out := engine.Parts{Settings: settings(cfg, mode), Predictor: cfg.Predictor(), Actuators: map[string]actuators.Actuator{}}
 	for _, part := range cfg.Collectors() {
 		c, err := construct(collectorFactories(), part, e)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,9 @@ import (
 	"pilotlight/actuators/dryrun"
 	"pilotlight/actuators/knative"
 	"pilotlight/actuators/kubernetes"
+	"pilotlight/actuators/openfaas"
+	"pilotlight/actuators/published"
+	"pilotlight/actuators/webhook"
 	"pilotlight/collectors"
 	promcollector "pilotlight/collectors/prometheus"
 	"pilotlight/collectors/trace"
@@ -29,6 +33,10 @@ type env struct {
 	now    func() time.Time
 	// aws is what the actuators of AWS share, such as the budget of requests of an account; build makes it.
 	aws *awslambda.Shared
+	// lookup looks a variable of the environment up.
+	lookup func(name string) (string, bool)
+	// dir is the folder of what must outlive the process.
+	dir string
 }
 
 // collectorFactories is the list of collectors. To add one, add its folder and a line here.
@@ -67,6 +75,18 @@ func actuatorFactories() []factory[actuators.Actuator] {
 		of(knative.TypeName, knative.DefaultConfig, validateBy[knative.Config],
 			func(name string, c knative.Config, e env) (actuators.Actuator, error) {
 				return knative.New(name, c, e.now)
+			}),
+		of("openfaas", openfaas.DefaultConfig, validateBy[openfaas.Config],
+			func(name string, c openfaas.Config, e env) (actuators.Actuator, error) {
+				return openfaas.New(name, c, e.now)
+			}),
+		of("published", published.DefaultConfig, nil,
+			func(name string, _ published.Config, e env) (actuators.Actuator, error) {
+				return published.New(name, filepath.Join(e.dir, "published-"+name+".jsonl")), nil
+			}),
+		of("webhook", webhook.DefaultConfig, validateBy[webhook.Config],
+			func(name string, c webhook.Config, e env) (actuators.Actuator, error) {
+				return webhook.New(name, c, webhook.Deps{Now: e.now, Lookup: e.lookup})
 			}),
 	}
 }

@@ -32,7 +32,10 @@ type part struct {
 // listedParts returns the entries of both lists, each with a configuration that must decode. A new part needs a line here if
 // its defaults alone are not valid.
 func listedParts() []part {
-	examples := map[string]string{"prometheus": `{url: "http://localhost:9090"}`, "trace": "{dir: traces/small}"}
+	examples := map[string]string{
+		"prometheus": `{url: "http://localhost:9090"}`, "trace": "{dir: traces/small}",
+		"openfaas": `{url: "http://gateway:8080"}`, "webhook": `{url: "https://ops.example.com/scale", secret_file: secret}`,
+	}
 	var all []part
 	for _, f := range collectorFactories() {
 		all = append(all, part{"collectors", f.kind, "collectorstest", "docs/collectors", f.decode, examples[f.kind]})
@@ -238,6 +241,8 @@ collectors:
   - {name: recorded, type: trace, config: {dir: traces/small}}
 actuators:
   - {name: aws, type: aws_lambda, config: {region: eu-west-1, config_files: [aws/config, /etc/aws/config], credentials_files: [aws/credentials]}}
+  - {name: faas, type: openfaas, config: {url: "http://gateway:8080", http: {basic_auth: {username: admin, password_file: faas/password}}}}
+  - {name: hook, type: webhook, config: {url: "http://hook", secret_file: hook/secret, http: {tls_config: {ca_file: hook/ca}}}}
 targets:
   - {match: "*", actuator: aws, limits: {max_warm: 1}}
 `)
@@ -255,7 +260,7 @@ targets:
 	}
 	for _, want := range []string{
 		"credentials_file: " + dir + "/secret", "dir: " + dir + "/traces/small", "- " + dir + "/aws/config", "- /etc/aws/config",
-		"- " + dir + "/aws/credentials",
+		"- " + dir + "/aws/credentials", "password_file: " + dir + "/faas/password", "secret_file: " + dir + "/hook/secret", "ca_file: " + dir + "/hook/ca",
 	} {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("%q is not in the configuration of the parts:\n%s", want, all.String())

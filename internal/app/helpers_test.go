@@ -11,7 +11,10 @@ import (
 // testEnv is what parts are built with in tests.
 func testEnv(t *testing.T) env {
 	t.Helper()
-	return env{ctx: t.Context(), logger: quiet(), reg: prometheus.NewRegistry(), now: now}
+	return env{
+		ctx: t.Context(), logger: quiet(), reg: prometheus.NewRegistry(), now: now,
+		lookup: func(name string) (string, bool) { return name + "-0123456789abcdef-0123456789", true },
+	}
 }
 
 // read returns the text of a file.

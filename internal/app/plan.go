@@ -33,7 +33,7 @@ func Plan(ctx context.Context, stdio IO, o PlanOptions) (changes bool, err error
 		return false, err
 	}
 	gate := &engine.Gate{}
-	built, err := build(cfg, models.ModeDryRun, gate, env{ctx: ctx, logger: logger, reg: prometheus.NewRegistry(), now: now})
+	built, err := build(cfg, models.ModeDryRun, gate, env{ctx: ctx, logger: logger, reg: prometheus.NewRegistry(), now: now, lookup: stdio.Env})
 	if err != nil {
 		return false, err
 	}

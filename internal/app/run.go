@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -129,7 +130,7 @@ func now() time.Time { return time.Now().UTC() }
 
 // env returns what parts are built with.
 func (d *daemon) env(ctx context.Context, reg prometheus.Registerer) env {
-	return env{ctx: ctx, logger: d.log, reg: reg, now: now}
+	return env{ctx: ctx, logger: d.log, reg: reg, now: now, lookup: d.stdio.Env}
 }
 
 // run steps and serves until ctx ends or one of both fails, then saves and closes.
@@ -146,7 +147,14 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.log.InfoContext(ctx, "pilotlight runs", "version", version.Info(), "mode", string(d.engine.Mode()),
 		"api", "http://"+l.Addr().String(), "config_hash", cfg.Hash())
+	feeds, err := d.feeds(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, l.Close(), d.journal.Close())
+	}
 	group, gctx := errgroup.WithContext(ctx)
+	for _, serveFeed := range feeds {
+		group.Go(func() error { return serveFeed(gctx) })
+	}
 	group.Go(func() error { return serve(gctx, l, handler) })
 	group.Go(func() error { return d.engine.Run(gctx, d.ticks()) })
 	group.Go(func() error { return d.reloadOnSignal(gctx) })
@@ -272,6 +280,10 @@ func restartNeeded(before, after *config.Config) error {
 		return refuse("storage", before.Storage().Dir)
 	case before.Server() != after.Server():
 		return refuse("server.listen or server.open", before.Server().Listen)
+	case before.ExternalScaler() != after.ExternalScaler():
+		return refuse("external_scaler", before.ExternalScaler().Listen)
+	case !reflect.DeepEqual(before.ExternalMetrics(), after.ExternalMetrics()):
+		return refuse("external_metrics", before.ExternalMetrics().Listen)
 	case before.Engine().Step != after.Engine().Step:
 		return refuse("engine.step", before.Engine().Step)
 	}

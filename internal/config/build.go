@@ -50,6 +50,7 @@ func build(doc *document, dir string, parts Parts, env Env) (*Config, error) {
 	b.list = nil
 	b.engine()
 	b.server()
+	b.feeds()
 	b.storage()
 	b.kernels()
 	b.families(parts)

@@ -74,6 +74,10 @@ type Config struct {
 	actuators  []Part
 	matcher    matcher
 	tokens     []rawToken
+
+	externalScaler  ExternalScaler
+	externalMetrics ExternalMetrics
+
 	warnings   []string
 	redacted   string
 	hash       string

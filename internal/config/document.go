@@ -23,6 +23,10 @@ type document struct {
 type rawConfig struct {
 	Server     rawServer        `yaml:"server"`
 	Storage    rawStorage       `yaml:"storage"`
+
+	ExternalScaler  rawExternalScaler  `yaml:"external_scaler"`
+	ExternalMetrics rawExternalMetrics `yaml:"external_metrics"`
+
 	Engine     rawEngine        `yaml:"engine"`
 	Predictor  predictor.Config `yaml:"predictor"`
 	Policy     policy.Config    `yaml:"policy"`
@@ -116,6 +120,8 @@ func defaults() rawConfig {
 	return rawConfig{
 		Server:  rawServer{Listen: "127.0.0.1:8080"},
 		Storage: rawStorage{Dir: "./pilotlight-data", MaxAge: models.Duration(90 * day)},
+		ExternalScaler:  rawExternalScaler{MaxAge: defaultFeedAge, MaxStreams: 1000},
+		ExternalMetrics: rawExternalMetrics{MaxAge: defaultFeedAge},
 		Engine: rawEngine{
 			Mode: string(models.ModeDryRun), Interval: models.Duration(time.Minute), Step: models.Duration(time.Minute),
 			IngestionDelay: models.Duration(15 * time.Second), Lookback: models.Duration(14 * day),

@@ -18,6 +18,11 @@ type (
 	shownConfig struct {
 		Server     shownServer      `yaml:"server"`
 		Storage    rawStorage       `yaml:"storage"`
+
+		// What is off is not shown.
+		ExternalScaler  *rawExternalScaler  `yaml:"external_scaler,omitempty"`
+		ExternalMetrics *rawExternalMetrics `yaml:"external_metrics,omitempty"`
+
 		Engine     rawEngine        `yaml:"engine"`
 		Predictor  predictor.Config `yaml:"predictor"`
 		Policy     policy.Config    `yaml:"policy"`
@@ -63,6 +68,12 @@ func (b *builder) render() error {
 		Server: shownServer{Listen: c.server.Listen, Tokens: b.raw.Server.Tokens, Open: c.server.Open},
 		Quotas: b.raw.Quotas, Budgets: b.raw.Budgets,
 		Storage: b.raw.Storage, Engine: b.raw.Engine, Predictor: c.predictor, Policy: c.policies[0],
+	}
+	if b.raw.ExternalScaler.Listen != "" {
+		shown.ExternalScaler = &b.raw.ExternalScaler
+	}
+	if b.raw.ExternalMetrics.Listen != "" {
+		shown.ExternalMetrics = &b.raw.ExternalMetrics
 	}
 	for _, p := range c.collectors {
 		shown.Collectors = append(shown.Collectors, shownPart{Name: p.Name, Type: p.Type, Config: p.Config})

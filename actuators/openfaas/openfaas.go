@@ -1,0 +1,185 @@
+// Package openfaas sets the replicas of functions behind an OpenFaaS gateway.
+//
+// The platform has no floor that could be set without a new rollout of the function, only the number of replicas, which its
+// own scaling changes too. So a floor is what this adapter raised the replicas to: more than that is the business of the
+// platform's own scaling and left alone, fewer shows as a floor that was taken away.
+package openfaas
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"pilotlight/actuators"
+	"pilotlight/actuators/webapi"
+	"pilotlight/models"
+)
+
+// The replicas that the Community Edition allows.
+const (
+	minCE = 1
+	maxCE = 5
+)
+
+// Actuator sets the replicas of the functions behind one gateway. It is safe for concurrent use.
+type Actuator struct {
+	config Config
+	client *webapi.Client
+
+	mu sync.Mutex
+	// found is the edition, EditionAuto until the gateway was asked.
+	found Edition
+	// floors are what was asked for last, of each target.
+	floors map[models.TargetID]int
+}
+
+var (
+	_ actuators.Actuator = (*Actuator)(nil)
+	_ actuators.Reacher  = (*Actuator)(nil)
+)
+
+// New returns an actuator of that configured name. It reads the certificate files that the configuration names, and sends
+// nothing. now is the clock for dates in Retry-After.
+func New(name string, config Config, now func() time.Time) (*Actuator, error) {
+	if err := config.Validate(); err != nil {
+		return nil, fmt.Errorf("actuator %q: %w", name, err)
+	}
+	client, err := webapi.New(name, config.HTTP, now)
+	if err != nil {
+		return nil, fmt.Errorf("actuator %q: %w", name, err)
+	}
+	return &Actuator{config: config, client: client, found: EditionAuto, floors: make(map[models.TargetID]int)}, nil
+}
+
+// Close frees idle connections.
+func (a *Actuator) Close() { a.client.Close() }
+
+// Levers implements actuators.Actuator.
+func (a *Actuator) Levers() models.Lever { return models.LeverWarm }
+
+// Reach implements actuators.Reacher: the Community Edition keeps 1 to 5 replicas.
+func (a *Actuator) Reach(_, want models.Capacity) models.Capacity {
+	n, ok := want.Warm()
+	if !ok {
+		return want
+	}
+	return want.WithWarm(reach(a.edition(), n))
+}
+
+// reach returns the replicas that an edition gives when n are asked for.
+func reach(edition Edition, n int) int {
+	if edition == EditionCE {
+		return min(max(n, minCE), maxCE)
+	}
+	return n
+}
+
+// Observe implements actuators.Actuator with one request, and one more the first time.
+func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Observation, error) {
+	r, err := a.refOf("observe", target)
+	if err != nil {
+		return models.Observation{}, err
+	}
+	edition, err := a.learn(ctx)
+	if err != nil {
+		return models.Observation{}, err
+	}
+	replicas, ready, err := a.get(ctx, r)
+	if err != nil {
+		return models.Observation{}, err
+	}
+	o := models.Observation{Capacity: models.Warm(replicas), Ready: ready}
+	switch floor, known := a.floor(target.ID); {
+	case known && replicas > floor:
+		o.Capacity = models.Warm(floor)
+		o.Note = fmt.Sprintf("OpenFaaS itself runs %d replicas, above the floor", replicas)
+	case known && replicas < floor:
+		o.Note = fmt.Sprintf("OpenFaaS or somebody else went below the floor of %d", floor)
+	case edition == EditionCE && replicas >= maxCE:
+		o.Note = fmt.Sprintf("the Community Edition allows at most %d replicas", maxCE)
+	}
+	return o, nil
+}
+
+// Apply implements actuators.Actuator with one request to read, and one to write if there is something to change. Replicas that
+// the platform's own scaling added are never taken away.
+func (a *Actuator) Apply(ctx context.Context, target models.Target, action models.Action) error {
+	r, err := a.refOf("apply", target)
+	if err != nil {
+		return err
+	}
+	want, err := wanted(r, action.To)
+	if err != nil || want < 0 {
+		return err
+	}
+	edition, err := a.learn(ctx)
+	if err != nil {
+		return err
+	}
+	replicas, _, err := a.get(ctx, r)
+	if err != nil {
+		return err
+	}
+	want = reach(edition, want)
+	if want > replicas || want < replicas && a.mayLower(edition, target.ID, action.From, replicas) {
+		if err := a.scale(ctx, r, want); err != nil {
+			return err
+		}
+	} else if err := actuators.MayWrite(ctx); err != nil {
+		// Nothing is sent, but the floor that is remembered must not be one that was held back.
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.floors[target.ID] = want
+	return nil
+}
+
+// mayLower reports whether the replicas that there are may be lowered: they are what Pilotlight asked for, or, after a restart,
+// what it decided from. Others were added by the platform, because of load.
+func (a *Actuator) mayLower(edition Edition, id models.TargetID, from models.Capacity, replicas int) bool {
+	if a.config.Lower == LowerLeave || a.config.Lower == LowerAuto && edition != EditionCE {
+		return false
+	}
+	if floor, known := a.floor(id); known {
+		return floor == replicas
+	}
+	seen, known := from.Warm()
+	return !known || seen == replicas
+}
+
+// floor returns what was asked for last.
+func (a *Actuator) floor(id models.TargetID) (int, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n, ok := a.floors[id]
+	return n, ok
+}
+
+// refOf reads the reference of a target.
+func (a *Actuator) refOf(op string, target models.Target) (ref, error) {
+	r, err := parseRef(target.Ref, a.config.Namespace)
+	if err != nil {
+		return ref{}, &actuators.Error{Kind: models.KindInvalid, Op: op, Err: err}
+	}
+	return r, nil
+}
+
+// wanted returns the floor to set, -1 for none.
+func wanted(r ref, to models.Capacity) (int, error) {
+	warm, ok := to.Warm()
+	op := "scale function " + r.String()
+	switch {
+	case to.Levers()&^models.LeverWarm != 0:
+		return -1, &actuators.Error{Kind: models.KindInvalid, Op: op, Err: fmt.Errorf(
+			"%s was asked for, but OpenFaaS has the lever warm only: %w", to, models.ErrInvalid)}
+	case warm > math.MaxInt32:
+		return -1, &actuators.Error{Kind: models.KindInvalid, Op: op, Err: fmt.Errorf(
+			"%d is more than OpenFaaS can count: %w", warm, models.ErrInvalid)}
+	case !ok:
+		return -1, nil
+	}
+	return warm, nil
+}
