@@ -39,6 +39,7 @@ func Plan(ctx context.Context, stdio IO, o PlanOptions) (changes bool, err error
 	}
 	// A plan is made once: there is no restart to be careful about.
 	built.Settings.RestartHold = 0
+	built.Settings.Calls = 0 // every target is read, however long that takes
 	eng, err := engine.New(built, engine.Deps{
 		Journal: engine.Forgetful{}, State: engine.Forgetful{}, Gate: gate, Clock: now, Logger: logger,
 	})

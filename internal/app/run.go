@@ -114,7 +114,7 @@ func (d *daemon) start(ctx context.Context, cfg *config.Config, mode models.Mode
 		}
 	}()
 	d.engine, err = engine.New(built, engine.Deps{
-		Journal: d.journal, State: d.journal, Gate: &d.gate, Clock: now,
+		Journal: d.journal, State: d.journal, Gate: &d.gate, Clock: now, Lease: engine.NewLeases(now).Of(holder()),
 		Logger: d.log.With("component", "engine"), Registerer: d.reg,
 	})
 	if err != nil {
@@ -123,6 +123,15 @@ func (d *daemon) start(ctx context.Context, cfg *config.Config, mode models.Mode
 	d.current.Store(cfg)
 	d.metrics.loaded(now(), cfg.Hash())
 	return d.engine.Restore(ctx)
+}
+
+// holder is what this process is called in the leases that it takes.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "this machine"
+	}
+	return fmt.Sprintf("process %d on %s", os.Getpid(), host)
 }
 
 // now is the clock of the process.

@@ -143,11 +143,20 @@ func (u *unit) learn(a *models.Action, out *models.Outcome, now time.Time, seen 
 	case out.Status == models.OutcomeApplied:
 		u.marks, u.lost, u.refused = marked(u.marks, a, now), nil, backoff{}
 		u.noteRise(a, seen)
-	case out.Status == models.OutcomeFailed && lasts(out.Kind):
+	case out.Status == models.OutcomeFailed && (lasts(out.Kind) || u.inVain(out)):
 		u.refused.refused(u.id, now, out.Error)
+		if !lasts(out.Kind) {
+			u.lost = a
+		}
 	case out.Status == models.OutcomeFailed:
 		u.lost = a
 	}
+}
+
+// inVain reports whether the platform was in conflict with the write for the second time in a row, such as one that
+// keeps bounds of its own.
+func (u *unit) inVain(out *models.Outcome) bool {
+	return out.Kind == models.KindConflict && u.lost != nil
 }
 
 // finishing fills in how an action ended that returned the error, as far as that is known without a look at the platform.

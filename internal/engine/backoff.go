@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"fmt"
-	"hash/fnv"
 	"time"
 
 	"pilotlight/models"
@@ -68,12 +66,15 @@ func jittered(wait time.Duration, id models.TargetID, salt int) time.Duration {
 
 // fraction returns a number from 0 to 1, the same for the same target and salt.
 func fraction(id models.TargetID, salt int) float64 {
-	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%s\x00%d", id, salt) // a hash never returns an error
-	x := h.Sum64()
-	// The last characters of a text hardly reach the high bits of FNV.
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	x ^= x >> 33
-	return float64(x>>11) / (1 << 53)
+	h := uint64(14695981039346656037) ^ uint64(salt) //nolint:gosec // any number is a good salt
+	for i := range len(id) {
+		h = (h ^ uint64(id[i])) * 1099511628211 // FNV-1a
+	}
+	// The last characters of a text hardly reach the high bits of FNV; this is the finisher of MurmurHash3.
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	h ^= h >> 33
+	h *= 0xc4ceb9fe1a85ec53
+	h ^= h >> 33
+	return float64(h>>11) / (1 << 53)
 }

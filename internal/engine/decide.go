@@ -271,16 +271,18 @@ func (e *Engine) statusOf(u *unit, d *models.Decision, same bool) models.Recomme
 // intend makes the write that carries a decision out.
 func (e *Engine) intend(u *unit, d *models.Decision, now time.Time) *write {
 	e.reconcile(u, now) // the platform could not be read: an older intent ends in doubt
-	return e.writeOf(u, d, now)
+	w := e.writeOf(u, d, now)
+	w.action.ID, w.worth = models.NewID("action", u.id, now, d.ID), worthOf(u, d)
+	return w
 }
 
-// writeOf is intend without an effect.
+// writeOf is intend without an effect, and without what only a write needs that is sent.
 func (e *Engine) writeOf(u *unit, d *models.Decision, now time.Time) *write {
 	set := e.settings()
 	return &write{
-		unit: u, mode: d.Mode, decided: d.ConfigHash, config: set.ConfigHash, approved: u.approved != nil, looked: now, worth: worthOf(u, d),
+		unit: u, mode: d.Mode, decided: d.ConfigHash, config: set.ConfigHash, approved: u.approved != nil, looked: now,
 		action: models.Action{
-			ID: models.NewID("action", u.id, now, d.ID), Decision: d.ID, Target: u.id,
+			Decision: d.ID, Target: u.id,
 			From: d.Current, To: d.Desired, Actuator: u.target.Actuator, Ref: u.target.Ref, Issued: now, Expires: now.Add(set.ActionTTL),
 		},
 	}
