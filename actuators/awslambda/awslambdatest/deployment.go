@@ -64,6 +64,18 @@ func (s *Server) AliasVersion(tb testing.TB, name, aliasName string) string {
 	return version
 }
 
+// AliasCode returns the code of the version that an alias points at.
+func (s *Server) AliasCode(tb testing.TB, name, aliasName string) string {
+	tb.Helper()
+	sha := ""
+	s.change(tb, name, func(f *function) {
+		if n, err := strconv.Atoi(f.version(aliasName)); err == nil {
+			sha = f.versions[n-1].sha
+		}
+	})
+	return sha
+}
+
 // revisionID renders a revision as the service does.
 func revisionID(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) }
 

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -116,6 +117,19 @@ type model struct {
 	patterns   map[string]pattern
 	operations []operation
 }
+
+// models returns the models of AWS Lambda and Application Auto Scaling. They are read once, as every test makes a server, and never
+// changed after that.
+//
+//nolint:gochecknoglobals // a constant that is too slow to build for each server
+var models = sync.OnceValues(func() ([2]*model, error) {
+	lambda, err := loadModel(lambdaJSON, "lambda", lambdaNamespace)
+	if err != nil {
+		return [2]*model{}, err
+	}
+	scaling, err := loadModel(scalingJSON, "application-autoscaling", scalingNamespace)
+	return [2]*model{lambda, scaling}, err
+})
 
 // loadModel reads an embedded model.
 func loadModel(data []byte, service, namespace string) (*model, error) {

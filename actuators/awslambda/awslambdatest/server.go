@@ -145,17 +145,13 @@ type Server struct {
 // test has taken the violations.
 func New(tb testing.TB, config Config) *Server {
 	tb.Helper()
-	m, err := loadModel(lambdaJSON, "lambda", lambdaNamespace)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	scaling, err := loadModel(scalingJSON, "application-autoscaling", scalingNamespace)
+	loaded, err := models()
 	if err != nil {
 		tb.Fatal(err)
 	}
 	config = config.withDefaults()
 	s := &Server{
-		config: config, lambda: m, scaling: scaling, now: config.Start, functions: make(map[string]*function),
+		config: config, lambda: loaded[0], scaling: loaded[1], now: config.Start, functions: make(map[string]*function),
 		mappings: make(map[string]*mapping), scalables: make(map[string]*scalable),
 	}
 	s.http = httptest.NewServer(s)
