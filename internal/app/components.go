@@ -10,6 +10,7 @@ import (
 
 	"pilotlight/actuators"
 	"pilotlight/actuators/awslambda"
+	"pilotlight/actuators/azurefunctions"
 	"pilotlight/actuators/cloudrun"
 	"pilotlight/actuators/dryrun"
 	"pilotlight/collectors"
@@ -47,6 +48,10 @@ func actuatorFactories() []factory[actuators.Actuator] {
 		of("aws_lambda", awslambda.DefaultConfig, validateBy[awslambda.Config],
 			func(name string, c awslambda.Config, e env) (actuators.Actuator, error) {
 				return awslambda.New(e.ctx, name, c, e.now)
+			}),
+		of("azure_functions", azurefunctions.DefaultConfig, validateBy[azurefunctions.Config],
+			func(name string, c azurefunctions.Config, e env) (actuators.Actuator, error) {
+				return azurefunctions.New(name, c, e.now)
 			}),
 		of("cloud_run", cloudrun.DefaultConfig, validateBy[cloudrun.Config],
 			func(name string, c cloudrun.Config, e env) (actuators.Actuator, error) {
