@@ -70,7 +70,8 @@ func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Ob
 		return models.Observation{}, err
 	}
 	obs := now.observation(a.config.Max)
-	if note := a.resume(ctx, r, now.reconciling); note != "" {
+	// What the service says about the failure is as good as what the operation says.
+	if note := a.resume(ctx, r, now.reconciling); note != "" && now.failure == "" {
 		obs.Note = strings.Join(append([]string{note}, now.notes()...), "; ")
 	}
 	return obs, nil

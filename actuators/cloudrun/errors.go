@@ -214,7 +214,10 @@ func (a *Actuator) classify(ctx context.Context, op string, err error) error {
 
 // kindOf classifies an error without an answer while the context goes on.
 func kindOf(err error) models.ErrorKind {
-	if credentials, ok := errors.AsType[*credentialsError](err); ok && !credentials.passes() {
+	if credentials, ok := errors.AsType[*credentialsError](err); ok {
+		if credentials.passes() {
+			return models.KindTransient
+		}
 		return models.KindUnauthorized
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {

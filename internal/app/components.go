@@ -11,6 +11,7 @@ import (
 
 	"pilotlight/actuators"
 	"pilotlight/actuators/awslambda"
+	"pilotlight/actuators/azurefunctions"
 	"pilotlight/actuators/cloudrun"
 	"pilotlight/actuators/dryrun"
 	"pilotlight/actuators/knative"
@@ -63,6 +64,10 @@ func actuatorFactories() []factory[actuators.Actuator] {
 		of("aws_lambda_sqs", awslambda.DefaultQueuesConfig, validateBy[awslambda.QueuesConfig],
 			func(name string, c awslambda.QueuesConfig, e env) (actuators.Actuator, error) {
 				return awslambda.NewQueues(e.ctx, name, c, awslambda.Deps{Now: e.now, Shared: e.aws})
+			}),
+		of("azure_functions", azurefunctions.DefaultConfig, validateBy[azurefunctions.Config],
+			func(name string, c azurefunctions.Config, e env) (actuators.Actuator, error) {
+				return azurefunctions.New(name, c, e.now)
 			}),
 		of("cloud_run", cloudrun.DefaultConfig, validateBy[cloudrun.Config],
 			func(name string, c cloudrun.Config, e env) (actuators.Actuator, error) {

@@ -155,7 +155,7 @@ func lenientParts() Parts {
 	}
 	return Parts{
 		Collectors: map[string]Decoder{"prometheus": anything, "trace": anything},
-		Actuators:  map[string]Decoder{"aws_lambda": anything, "aws_lambda_sqs": anything, "cloud_run": anything, "dry_run": anything, "openfaas": anything, "published": anything, "webhook": anything},
+		Actuators:  map[string]Decoder{"aws_lambda": anything, "aws_lambda_sqs": anything, "azure_functions": anything, "cloud_run": anything, "dry_run": anything, "openfaas": anything, "published": anything, "webhook": anything},
 	}
 }
 
