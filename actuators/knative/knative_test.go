@@ -241,6 +241,25 @@ func TestAsleep(t *testing.T) {
 	}
 }
 
+// TestPendingUntilTakenOver changes what starts no instance: it is pending until the autoscaler has it.
+func TestPendingUntilTakenOver(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, "1.21.0")
+	f.have(t, "prod/app", models.Warm(3))
+	for _, to := range []models.Capacity{models.Warm(1), models.Capacity{}.WithKeepAlive(time.Minute), models.Capacity{}.WithMax(5)} {
+		if err := f.apply(t, "prod/app", to); err != nil {
+			t.Fatal(err)
+		}
+		if obs := f.observe(t, "prod/app"); !obs.Pending || !obs.Capacity.Satisfies(to) {
+			t.Errorf("after %s Observe = %+v, want it pending", to, obs)
+		}
+		f.Settle()
+		if obs := f.observe(t, "prod/app"); obs.Pending {
+			t.Errorf("after %s and settling Observe = %+v", to, obs)
+		}
+	}
+}
+
 func TestWake(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -1,9 +1,12 @@
 package kubernetes_test
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -406,6 +409,46 @@ func TestRefs(t *testing.T) {
 			t.Errorf("ref %q made a request", ref)
 		}
 	}
+}
+
+// TestTargetsShareAListing changes many workloads of a namespace at once.
+func TestTargetsShareAListing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const many = 40
+	for i := range many {
+		f.deployment(t, fmt.Sprintf("app-%d", i), 2)
+	}
+	// All wait for the first listing, and those after it share the second.
+	var waiting atomic.Int32
+	held := make(chan struct{})
+	f.Before(func(_, path string) {
+		if strings.HasSuffix(path, "/horizontalpodautoscalers") && waiting.Load() < many {
+			<-held
+		} else if strings.Contains(path, "/deployments/") && waiting.Add(1) == many {
+			close(held)
+		}
+	})
+	var group sync.WaitGroup
+	for i := range many {
+		group.Go(func() {
+			ref := fmt.Sprintf("prod/app-%d", i)
+			if err := f.actuator.Apply(t.Context(), target(ref), action(ref, models.Warm(5))); err != nil {
+				t.Errorf("Apply: %v", err)
+			}
+		})
+	}
+	group.Wait()
+	lists := 0
+	for _, call := range f.Calls() {
+		if strings.HasSuffix(call, "/horizontalpodautoscalers") {
+			lists++
+		}
+	}
+	if f.Writes() != many || lists >= many/2 {
+		t.Errorf("%d writes and %d lists, want %d and few", f.Writes(), lists, many)
+	}
+	t.Logf("%d targets took %d lists", many, lists)
 }
 
 // TestRequests counts what each thing costs.

@@ -51,18 +51,30 @@ func (o owner) String() string {
 
 // listing is what autoscalers a namespace had.
 type listing struct {
-	at      time.Time
+	at time.Time
+	// begun places the beginning of the listing among the calls of ownerOf; 0 is no listing.
+	begun   int64
 	plain   []autoscalingv2.HorizontalPodAutoscaler
 	objects []scaledObject
 }
 
 // owners remembers the autoscalers of namespaces.
 type owners struct {
-	mu  sync.Mutex
-	ofs map[string]listing
+	mu    sync.Mutex
+	ofs   map[string]listing
+	busy  map[string]chan struct{}
+	calls int64
 }
 
-// get returns what is remembered of a namespace since notBefore.
+// next counts up.
+func (o *owners) next() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.calls++
+	return o.calls
+}
+
+// get returns what is remembered of a namespace, and whether it is from notBefore on.
 func (o *owners) get(namespace string, notBefore time.Time) (listing, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -87,21 +99,51 @@ func (o *owners) forget(namespace string) {
 	delete(o.ofs, namespace)
 }
 
+// turn waits until nobody else lists a namespace, so that many targets of one share a listing. done ends the turn.
+func (o *owners) turn(ctx context.Context, namespace string) (done func(), err error) {
+	o.mu.Lock()
+	if o.busy == nil {
+		o.busy = make(map[string]chan struct{})
+	}
+	one, ok := o.busy[namespace]
+	if !ok {
+		one = make(chan struct{}, 1)
+		o.busy[namespace] = one
+	}
+	o.mu.Unlock()
+	select {
+	case one <- struct{}{}:
+		return func() { <-one }, nil
+	case <-ctx.Done():
+		return nil, &actuators.Error{Kind: models.KindTimeout, Op: "wait for the autoscalers of " + namespace, Err: actuators.Ended(ctx)}
+	}
+}
+
 // ownerOf returns which autoscaler sets the replicas of a workload, by lists of the namespace that are no older than
-// owners_ttl. With anew it asks again before it says that there is none.
+// owners_ttl. With anew it says that there is none only by lists that were asked for after it was called.
 func (a *Actuator) ownerOf(ctx context.Context, r ref, anew bool) (owner, error) {
-	now := a.now()
-	l, known := a.owners.get(r.namespace, now.Add(-a.config.OwnersTTL.Std()))
-	if known {
+	call, now := a.owners.next(), a.now()
+	oldest := now.Add(-a.config.OwnersTTL.Std())
+	if l, known := a.owners.get(r.namespace, oldest); known {
 		found, err := l.owner(r)
 		if err != nil || found != (owner{}) || !anew {
 			return found, err
 		}
 	}
+	done, err := a.owners.turn(ctx, r.namespace)
+	if err != nil {
+		return owner{}, err
+	}
+	defer done()
+	if l, known := a.owners.get(r.namespace, oldest); l.begun > call || known && !anew {
+		return l.owner(r)
+	}
+	begun := a.owners.next()
 	l, err := a.list(ctx, r.namespace, now)
 	if err != nil {
 		return owner{}, err
 	}
+	l.begun = begun
 	a.owners.put(r.namespace, l)
 	return l.owner(r)
 }
