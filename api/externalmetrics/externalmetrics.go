@@ -86,7 +86,9 @@ func New(deps Deps) (http.Handler, error) {
 		pathGroup:     func(*http.Request) (any, error) { return group(), nil },
 		pathResources: func(*http.Request) (any, error) { return resources(), nil },
 		pathMetric:    s.metric,
-		"/":           func(r *http.Request) (any, error) { return nil, fail(http.StatusNotFound, "there is no path %q", r.URL.Path) },
+		"/": func(r *http.Request) (any, error) {
+			return nil, fail(http.StatusNotFound, "there is no path %q", r.URL.Path)
+		},
 	} {
 		mux.HandleFunc(path, s.handle(path, answer))
 	}
@@ -103,7 +105,9 @@ type failure struct {
 func (f *failure) Error() string { return f.text }
 
 // fail returns an error with its HTTP status.
-func fail(code int, format string, args ...any) *failure { return &failure{code, fmt.Sprintf(format, args...)} }
+func fail(code int, format string, args ...any) *failure {
+	return &failure{code, fmt.Sprintf(format, args...)}
+}
 
 // handle checks who asks, answers, and counts.
 func (s *server) handle(path string, answer func(*http.Request) (any, error)) http.HandlerFunc {

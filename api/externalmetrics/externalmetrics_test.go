@@ -185,9 +185,11 @@ func TestUnknownIsAnError(t *testing.T) {
 		"old decision":    {func(f *inforcetest.Fleet) { f.Advance(time.Hour) }, 503},
 		"old samples":     {func(f *inforcetest.Fleet) { f.Edit("b", func(s *models.TargetStatus) { s.Data = models.DataStale }) }, 503},
 		"not observed":    {func(f *inforcetest.Fleet) { f.Edit("b", func(s *models.TargetStatus) { s.Observed = false }) }, 503},
-		"not set":         {func(f *inforcetest.Fleet) { f.Edit("b", func(s *models.TargetStatus) { s.Observation.Capacity = models.Capacity{} }) }, 503},
-		"never decided":   {func(f *inforcetest.Fleet) { f.Edit("b", func(s *models.TargetStatus) { s.Latest = nil }) }, 503},
-		"dry run":         {func(f *inforcetest.Fleet) { f.SetMode(models.ModeDryRun) }, 409},
+		"not set": {func(f *inforcetest.Fleet) {
+			f.Edit("b", func(s *models.TargetStatus) { s.Observation.Capacity = models.Capacity{} })
+		}, 503},
+		"never decided": {func(f *inforcetest.Fleet) { f.Edit("b", func(s *models.TargetStatus) { s.Latest = nil }) }, 503},
+		"dry run":       {func(f *inforcetest.Fleet) { f.SetMode(models.ModeDryRun) }, 409},
 	} {
 		in := newInstance(t, nil)
 		in.target("a", 2, "both", nil)
