@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -151,7 +152,7 @@ func TestValues(t *testing.T) {
 		if w.Code != 200 {
 			s := decode[metav1.Status](t, w, w.Code)
 			code, text, _ := strings.Cut(want, " ")
-			if fmt.Sprint(w.Code) != code || int(s.Code) != w.Code || s.Kind != "Status" || s.Status != "Failure" || s.Reason == "" || !strings.Contains(s.Message, text) {
+			if strconv.Itoa(w.Code) != code || int(s.Code) != w.Code || s.Kind != "Status" || s.Status != "Failure" || s.Reason == "" || !strings.Contains(s.Message, text) {
 				t.Errorf("%s: %+v, want %s", selector, s, want)
 			}
 			continue

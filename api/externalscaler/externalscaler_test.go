@@ -260,9 +260,9 @@ func TestStreams(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = stream.Recv()
-	wantCode(t, "stop", err, codes.Unavailable, "")
+	wantCode(t, "stop", err, codes.Unavailable, "come back")
 	_, err = specs.Recv()
-	wantCode(t, "stop", err, codes.Unavailable, "")
+	wantCode(t, "stop", err, codes.Unavailable, "come back")
 	if n, err := testutil.GatherAndCount(in.reg, "pilotlight_external_scaler_streams"); err != nil || n != 1 {
 		t.Errorf("%d, %v", n, err)
 	}
