@@ -1,6 +1,8 @@
 package externalmetrics
 
 import (
+	"net/http"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/metrics/pkg/apis/external_metrics/v1beta1"
 )
@@ -33,4 +35,17 @@ func resources() metav1.APIResourceList {
 			Name: MetricName, Namespaced: true, Kind: "ExternalMetricValueList", Verbs: metav1.Verbs{"get"},
 		}},
 	}
+}
+
+// document returns the document of a path, all of which never change.
+func document(r *http.Request) (any, error) {
+	switch r.URL.Path {
+	case pathGroups:
+		return groups(), nil
+	case pathGroup:
+		return group(), nil
+	case pathResources:
+		return resources(), nil
+	}
+	return nil, fail(http.StatusNotFound, "there is no path %q", r.URL.Path)
 }

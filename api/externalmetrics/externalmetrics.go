@@ -81,15 +81,10 @@ func New(deps Deps) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathHealthz, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) })
-	for path, answer := range map[string]func(*http.Request) (any, error){
-		pathGroups:    func(*http.Request) (any, error) { return groups(), nil },
-		pathGroup:     func(*http.Request) (any, error) { return group(), nil },
-		pathResources: func(*http.Request) (any, error) { return resources(), nil },
-		pathMetric:    s.metric,
-		"/":           func(r *http.Request) (any, error) { return nil, fail(http.StatusNotFound, "there is no path %q", r.URL.Path) },
-	} {
-		mux.HandleFunc(path, s.handle(path, answer))
+	for _, path := range []string{pathGroups, pathGroup, pathResources, "/"} {
+		mux.HandleFunc(path, s.handle(path, document))
 	}
+	mux.HandleFunc(pathMetric, s.handle(pathMetric, s.metric))
 	return mux, nil
 }
 
@@ -103,7 +98,9 @@ type failure struct {
 func (f *failure) Error() string { return f.text }
 
 // fail returns an error with its HTTP status.
-func fail(code int, format string, args ...any) *failure { return &failure{code, fmt.Sprintf(format, args...)} }
+func fail(code int, format string, args ...any) *failure {
+	return &failure{code, fmt.Sprintf(format, args...)}
+}
 
 // handle checks who asks, answers, and counts.
 func (s *server) handle(path string, answer func(*http.Request) (any, error)) http.HandlerFunc {
@@ -181,7 +178,7 @@ func (s *server) statusOf(r *http.Request, err error) (out metav1.Status, code i
 	s.log.DebugContext(r.Context(), "a request failed", "path", r.URL.Path, "status", code, "err", err)
 	return metav1.Status{
 		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure,
-		Message: err.Error(), Reason: reasonOf(code), Code: int32(code), //nolint:gosec // it is an HTTP status
+		Message: err.Error(), Reason: reasonOf(code), Code: int32(code),
 	}, code
 }
 

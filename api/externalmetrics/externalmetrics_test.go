@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -151,7 +152,7 @@ func TestValues(t *testing.T) {
 		if w.Code != 200 {
 			s := decode[metav1.Status](t, w, w.Code)
 			code, text, _ := strings.Cut(want, " ")
-			if fmt.Sprint(w.Code) != code || int(s.Code) != w.Code || s.Kind != "Status" || s.Status != "Failure" || s.Reason == "" || !strings.Contains(s.Message, text) {
+			if strconv.Itoa(w.Code) != code || int(s.Code) != w.Code || s.Kind != "Status" || s.Status != "Failure" || s.Reason == "" || !strings.Contains(s.Message, text) {
 				t.Errorf("%s: %+v, want %s", selector, s, want)
 			}
 			continue
@@ -185,9 +186,11 @@ func TestUnknownIsAnError(t *testing.T) {
 		"old decision":    {func(f *inforcetest.Fleet) { f.Advance(time.Hour) }, 503},
 		"old samples":     {func(f *inforcetest.Fleet) { f.Edit("b", func(s *models.TargetStatus) { s.Data = models.DataStale }) }, 503},
 		"not observed":    {func(f *inforcetest.Fleet) { f.Edit("b", func(s *models.TargetStatus) { s.Observed = false }) }, 503},
-		"not set":         {func(f *inforcetest.Fleet) { f.Edit("b", func(s *models.TargetStatus) { s.Observation.Capacity = models.Capacity{} }) }, 503},
-		"never decided":   {func(f *inforcetest.Fleet) { f.Edit("b", func(s *models.TargetStatus) { s.Latest = nil }) }, 503},
-		"dry run":         {func(f *inforcetest.Fleet) { f.SetMode(models.ModeDryRun) }, 409},
+		"not set": {func(f *inforcetest.Fleet) {
+			f.Edit("b", func(s *models.TargetStatus) { s.Observation.Capacity = models.Capacity{} })
+		}, 503},
+		"never decided": {func(f *inforcetest.Fleet) { f.Edit("b", func(s *models.TargetStatus) { s.Latest = nil }) }, 503},
+		"dry run":       {func(f *inforcetest.Fleet) { f.SetMode(models.ModeDryRun) }, 409},
 	} {
 		in := newInstance(t, nil)
 		in.target("a", 2, "both", nil)

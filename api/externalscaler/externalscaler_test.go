@@ -145,11 +145,15 @@ func TestUnknownIsAnError(t *testing.T) {
 	}{
 		"not decided yet": {func(f *inforcetest.Fleet) { f.SetLastStep(time.Time{}) }, codes.Unavailable, "nothing has been decided"},
 		"old decision":    {func(f *inforcetest.Fleet) { f.Advance(5*time.Minute + 1) }, codes.Unavailable, "stale"},
-		"old samples":     {func(f *inforcetest.Fleet) { f.Edit("prod/shop", func(s *models.TargetStatus) { s.Data = models.DataStale }) }, codes.Unavailable, "samples are stale"},
-		"no samples":      {func(f *inforcetest.Fleet) { f.Edit("prod/shop", func(s *models.TargetStatus) { s.Data = models.DataMissing }) }, codes.Unavailable, "samples are missing"},
-		"not observed":    {func(f *inforcetest.Fleet) { f.Edit("prod/shop", func(s *models.TargetStatus) { s.Observed = false }) }, codes.Unavailable, "not known"},
-		"dry run":         {func(f *inforcetest.Fleet) { f.SetMode(models.ModeDryRun) }, codes.FailedPrecondition, "engine.mode"},
-		"no target":       {func(f *inforcetest.Fleet) { f.Remove("prod/shop") }, codes.NotFound, "prod/shop"},
+		"old samples": {func(f *inforcetest.Fleet) {
+			f.Edit("prod/shop", func(s *models.TargetStatus) { s.Data = models.DataStale })
+		}, codes.Unavailable, "samples are stale"},
+		"no samples": {func(f *inforcetest.Fleet) {
+			f.Edit("prod/shop", func(s *models.TargetStatus) { s.Data = models.DataMissing })
+		}, codes.Unavailable, "samples are missing"},
+		"not observed": {func(f *inforcetest.Fleet) { f.Edit("prod/shop", func(s *models.TargetStatus) { s.Observed = false }) }, codes.Unavailable, "not known"},
+		"dry run":      {func(f *inforcetest.Fleet) { f.SetMode(models.ModeDryRun) }, codes.FailedPrecondition, "engine.mode"},
+		"no target":    {func(f *inforcetest.Fleet) { f.Remove("prod/shop") }, codes.NotFound, "prod/shop"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -256,9 +260,9 @@ func TestStreams(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = stream.Recv()
-	wantCode(t, "stop", err, codes.Unavailable, "")
+	wantCode(t, "stop", err, codes.Unavailable, "come back")
 	_, err = specs.Recv()
-	wantCode(t, "stop", err, codes.Unavailable, "")
+	wantCode(t, "stop", err, codes.Unavailable, "come back")
 	if n, err := testutil.GatherAndCount(in.reg, "pilotlight_external_scaler_streams"); err != nil || n != 1 {
 		t.Errorf("%d, %v", n, err)
 	}

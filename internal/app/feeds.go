@@ -80,7 +80,7 @@ func (d *daemon) listenFeed(
 	if c.CertFile != "" {
 		var err error
 		secure, err = tlsfiles.Config(tlsfiles.Files{Cert: c.CertFile, Key: c.KeyFile, ClientCA: c.ClientCAFile}, client, protos,
-			func(err error) { //nolint:contextcheck // a handshake has no context of ours
+			func(err error) {
 				d.log.Error("the files for TLS have changed and cannot be used; the old ones stay in force", "server", what, "err", err)
 			})
 		if err != nil {

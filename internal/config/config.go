@@ -78,9 +78,9 @@ type Config struct {
 	externalScaler  ExternalScaler
 	externalMetrics ExternalMetrics
 
-	warnings   []string
-	redacted   string
-	hash       string
+	warnings []string
+	redacted string
+	hash     string
 }
 
 // Env looks a variable of the environment up, as os.LookupEnv does.

@@ -21,8 +21,8 @@ type document struct {
 
 // rawConfig is the shape of the file, and of the effective configuration that is shown.
 type rawConfig struct {
-	Server     rawServer        `yaml:"server"`
-	Storage    rawStorage       `yaml:"storage"`
+	Server  rawServer  `yaml:"server"`
+	Storage rawStorage `yaml:"storage"`
 
 	ExternalScaler  rawExternalScaler  `yaml:"external_scaler"`
 	ExternalMetrics rawExternalMetrics `yaml:"external_metrics"`
@@ -118,8 +118,8 @@ type rawLimits struct {
 func defaults() rawConfig {
 	const day = 24 * time.Hour
 	return rawConfig{
-		Server:  rawServer{Listen: "127.0.0.1:8080"},
-		Storage: rawStorage{Dir: "./pilotlight-data", MaxAge: models.Duration(90 * day)},
+		Server:          rawServer{Listen: "127.0.0.1:8080"},
+		Storage:         rawStorage{Dir: "./pilotlight-data", MaxAge: models.Duration(90 * day)},
 		ExternalScaler:  rawExternalScaler{MaxAge: defaultFeedAge, MaxStreams: 1000},
 		ExternalMetrics: rawExternalMetrics{MaxAge: defaultFeedAge},
 		Engine: rawEngine{

@@ -16,8 +16,8 @@ import (
 // The shapes of the effective configuration. They differ from those of the file where a default depends on something else.
 type (
 	shownConfig struct {
-		Server     shownServer      `yaml:"server"`
-		Storage    rawStorage       `yaml:"storage"`
+		Server  shownServer `yaml:"server"`
+		Storage rawStorage  `yaml:"storage"`
 
 		// What is off is not shown.
 		ExternalScaler  *rawExternalScaler  `yaml:"external_scaler,omitempty"`
