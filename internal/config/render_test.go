@@ -151,11 +151,14 @@ func TestExamples(t *testing.T) {
 func lenientParts() Parts {
 	anything := func(node *yaml.Node) (any, error) {
 		out := map[string]any{}
+		if node == nil {
+			return out, nil
+		}
 		return out, node.Decode(&out)
 	}
 	return Parts{
 		Collectors: map[string]Decoder{"prometheus": anything, "trace": anything},
-		Actuators:  map[string]Decoder{"aws_lambda": anything, "aws_lambda_sqs": anything, "azure_functions": anything, "cloud_run": anything, "dry_run": anything, "openfaas": anything, "published": anything, "webhook": anything},
+		Actuators:  map[string]Decoder{"aws_lambda": anything, "aws_lambda_sqs": anything, "azure_functions": anything, "cloud_run": anything, "dry_run": anything, "knative": anything, "kubernetes": anything, "openfaas": anything, "published": anything, "webhook": anything},
 	}
 }
 

@@ -65,7 +65,7 @@ func awsLambda(onZero awslambda.OnZero) func(t *testing.T) actuatorstest.Platfor
 			t.Fatal(err)
 		}
 		config.ConfigFiles, config.CredentialsFiles = []string{credentials}, []string{credentials}
-		a, err := awslambda.New(t.Context(), "aws", config, awslambda.Deps{Now: server.Now})
+		a, err := awslambda.New(t.Context(), "aws", config, awslambda.Deps{Now: server.Now, Shared: awslambda.NewShared()})
 		if err != nil {
 			t.Fatal(err)
 		}
