@@ -65,6 +65,7 @@ func (e *Engine) turnBack(now time.Time) {
 		if limit := now.Add(e.parts.Settings.OutOfBandBackoff); u.foreign.until.After(limit) {
 			u.foreign.until = limit
 		}
+		u.unseen, u.refused, u.asked = backoff{}, backoff{}, time.Time{} // what was refused in the future may be tried again
 		u.own.Unlock()
 		if ahead {
 			e.reset(u)

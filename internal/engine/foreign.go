@@ -68,7 +68,7 @@ func (f *foreign) take(n *models.Notice) {
 // backAway takes note of a change by somebody else.
 func (e *Engine) backAway(ctx context.Context, u *unit, now time.Time) {
 	f := &u.foreign
-	if now.Sub(f.at) > foreignCalm {
+	if now.Sub(f.at).Abs() > foreignCalm {
 		f.times = 0
 	}
 	f.times++

@@ -681,3 +681,21 @@ func TestChecksAreDocumented(t *testing.T) {
 		t.Errorf("docs/actuators.md has the checks %q, want %q", got, want)
 	}
 }
+
+// TestBackoffAfterTheClockWasAhead does not wait for a time that the clock was wrong about.
+func TestBackoffAfterTheClockWasAhead(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(300)})
+	const ahead = 10 * 24 * 60
+	r.platform.err = refusal(models.KindUnauthorized)
+	r.steps(ahead, ahead+20)
+	r.platform.err = nil
+	for m := 60; m < 64; m++ { // it is believed after three steps
+		r.now = at(m)
+		_ = r.Step(t.Context(), r.now)
+	}
+	r.steps(64, 80)
+	if r.platform.warm["a"] == 0 {
+		t.Errorf("still backing off: %v", r.reasons("a"))
+	}
+}

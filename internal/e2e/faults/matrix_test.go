@@ -19,7 +19,7 @@ func TestMatrix(t *testing.T) {
 						t.Parallel()
 						r := newRig(t, s, models.ModeAuto, had)
 						r.at, r.kind, r.left = at, kind, times
-						r.steps(30 + 12*times)
+						r.steps(30 + 24*times)
 						if r.struck == 0 || r.left != 0 {
 							t.Errorf("the fault struck %d times, %d are left", r.struck, r.left)
 						}
