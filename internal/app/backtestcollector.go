@@ -38,8 +38,7 @@ func newMinutely(name string, t *trace.Trace, coldStart time.Duration) *minutely
 // Collect implements collectors.Collector.
 func (c *minutely) Collect(ctx context.Context, req collectors.Request) (collectors.Result, error) {
 	minute := c.trace.Minute(req.Start)
-	single := minute >= c.last && req.Step == time.Minute && req.End.Sub(req.Start) == time.Minute && c.trace.TimeOf(minute).Equal(req.Start)
-	if !single || minute >= c.trace.Minutes || len(req.Signals) != len(models.Signals()) || ctx.Err() != nil {
+	if !c.next(req, minute) || ctx.Err() != nil {
 		return c.Collector.Collect(ctx, req)
 	}
 	if c.targets == nil {
@@ -66,6 +65,12 @@ func (c *minutely) Collect(ctx context.Context, req collectors.Request) (collect
 		}
 	}
 	return collectors.Result{Targets: c.targets}, nil
+}
+
+// next reports whether all signals of a single minute are asked for that does not come before the latest answer.
+func (c *minutely) next(req collectors.Request, minute int) bool {
+	single := req.Step == time.Minute && req.End.Sub(req.Start) == time.Minute && c.trace.TimeOf(minute).Equal(req.Start)
+	return single && minute >= c.last && minute < c.trace.Minutes && len(req.Signals) == len(models.Signals())
 }
 
 // begin takes over the targets of an answer.

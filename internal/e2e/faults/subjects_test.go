@@ -57,7 +57,7 @@ func awsLambda(onZero awslambda.OnZero) func(t *testing.T) actuatorstest.Platfor
 		server.PutAlias(t, "fn", "live", "1", nil)
 		config := awslambda.DefaultConfig()
 		config.Requests.PerSecond, config.OnZero = 0, onZero
-		config.Region, config.Endpoint = awslambdatest.Region, server.URL()
+		config.Region, config.Endpoint, config.AutoScalingEndpoint = awslambdatest.Region, server.URL(), server.URL()
 		credentials := filepath.Join(t.TempDir(), "credentials")
 		text := "[default]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = not-a-secret\n"
 		// These are credentials of nobody.
