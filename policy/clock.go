@@ -11,6 +11,10 @@ type clock struct {
 	// 1/visit. Older ones fade: they sum up to fullVisits at most.
 	visits  [slots]uint16
 	atLeast [slots][maxPeak]uint16
+	// total and pooled are sums of these, kept up to date: over all slots, [0] of visits and [n+1] of atLeast[n]; and over the slots
+	// that each period has in common, of visits and atLeast[0], one period after the other.
+	total  [maxPeak + 1]uint32
+	pooled [pooledSlots][2]uint32
 	// error is the squared error of each period's probability that something runs, fading.
 	error [numCycles]float64
 }
@@ -18,6 +22,8 @@ type clock struct {
 const (
 	slots     = 60
 	numCycles = 6
+	// pooledSlots is the sum of all periods.
+	pooledSlots = 60 + 30 + 20 + 15 + 10 + 5
 	// visit is the unit of a slot's counts, fullVisits how many visits are remembered.
 	visit      = 1 << 11
 	fullVisits = 24
@@ -32,8 +38,8 @@ func cycleOf(i int) int { return [numCycles]int{60, 30, 20, 15, 10, 5}[i] }
 
 // slotAt numbers the step that begins so many steps after t seconds.
 func slotAt(t, step float64, ahead int) int {
-	s := int(math.Mod(math.Round(t/step)+float64(ahead), slots))
-	return (s + slots) % slots
+	s := (int64(math.Round(t/step)) + int64(ahead)) % slots
+	return int(s+slots) % slots
 }
 
 // add counts a step in which so many instances were in use.
@@ -42,44 +48,72 @@ func (c *clock) add(slot, inUse int) {
 	if inUse > 0 {
 		busy = 1
 	}
-	base := c.share(0)
+	base, first := c.share(0), 0
 	for i := range c.error {
-		miss := busy - c.prob(slot, cycleOf(i), 0, base)
+		at := &c.pooled[first+slot%cycleOf(i)]
+		miss := busy - believed(at[1], at[0], base)
 		c.error[i] = c.error[i]*cycleFade + miss*miss
+		first += cycleOf(i)
 	}
-	fade(&c.visits[slot])
+	visits, active := c.visits[slot], c.atLeast[slot][0]
+	c.total[0] += count(&c.visits[slot], true)
 	for n := range c.atLeast[slot] {
-		fade(&c.atLeast[slot][n])
+		c.total[n+1] += count(&c.atLeast[slot][n], n < inUse)
 	}
-	c.visits[slot] += visit
-	for n := range min(inUse, maxPeak) {
-		c.atLeast[slot][n] += visit
+	c.pool(slot, uint32(c.visits[slot])-uint32(visits), uint32(c.atLeast[slot][0])-uint32(active))
+}
+
+// count makes room for one more visit, counts it if it is a hit, and returns the difference, which may have gone below 0 and around.
+func count(v *uint16, hit bool) uint32 {
+	before := *v
+	*v -= *v / fullVisits
+	if hit {
+		*v += visit
+	}
+	return uint32(*v) - uint32(before)
+}
+
+// pool adds differences to what each period has of the slot.
+func (c *clock) pool(slot int, visits, active uint32) {
+	first := 0
+	for i := range numCycles {
+		at := &c.pooled[first+slot%cycleOf(i)]
+		at[0] += visits
+		at[1] += active
+		first += cycleOf(i)
 	}
 }
 
-// fade makes room for one more visit.
-func fade(v *uint16) { *v -= *v / fullVisits }
+// derive computes all sums anew.
+func (c *clock) derive() {
+	c.total, c.pooled = [maxPeak + 1]uint32{}, [pooledSlots][2]uint32{}
+	for slot := range slots {
+		c.total[0] += uint32(c.visits[slot])
+		for n, v := range c.atLeast[slot] {
+			c.total[n+1] += uint32(v)
+		}
+		c.pool(slot, uint32(c.visits[slot]), uint32(c.atLeast[slot][0]))
+	}
+}
 
 // share is the share of all steps in which at least n+1 instances were in use; a little is added so that it is never 0.
 func (c *clock) share(n int) float64 {
-	hits, seen := c.sum(0, 1, n)
-	return (hits + 0.02) / (seen + 20)
+	return (float64(c.total[n+1])/visit + 0.02) / (float64(c.total[0])/visit + 20)
 }
 
-// sum returns the visits of a slot and of those whole periods away from it, and those with at least n+1 instances in use.
-func (c *clock) sum(slot, period, n int) (hits, seen float64) {
-	var h, v int
+// believed is the share of hits among visits, with priorVisits of the share over all steps.
+func believed(hits, visits uint32, base float64) float64 {
+	return (float64(hits)/visit + priorVisits*base) / (float64(visits)/visit + priorVisits)
+}
+
+// prob is the probability that at least n+1 instances are in use in the step, going by the period.
+func (c *clock) prob(slot, period, n int) float64 {
+	var hits, visits uint32
 	for s := slot % period; s < slots; s += period {
-		h += int(c.atLeast[s][n])
-		v += int(c.visits[s])
+		hits += uint32(c.atLeast[s][n])
+		visits += uint32(c.visits[s])
 	}
-	return float64(h) / visit, float64(v) / visit
-}
-
-// prob is the probability that at least n+1 instances are in use in the step, going by the period; base is that over all steps.
-func (c *clock) prob(slot, period, n int, base float64) float64 {
-	hits, seen := c.sum(slot, period, n)
-	return (hits + priorVisits*base) / (seen + priorVisits)
+	return believed(hits, visits, c.share(n))
 }
 
 // period returns the period that predicted best.

@@ -25,12 +25,16 @@ func TestClockKnowsTheHour(t *testing.T) {
 	for i := range 3 * 1440 {
 		c.add(slotAt(float64(i)*60, 60, 0), int(threeTimers(i)))
 	}
+	sums := c
+	if sums.derive(); sums != c {
+		t.Error("the sums are not those of the slots")
+	}
 	if got := c.period(); got != 60 {
 		t.Errorf("period of %d steps, not of 60", got)
 	}
 	for slot := range slots {
 		for n := range maxPeak {
-			p := c.prob(slot, 60, n, c.share(n))
+			p := c.prob(slot, 60, n)
 			if due := float64(n) < threeTimers(slot); due && p < 0.9 || !due && p > 0.05 {
 				t.Errorf("at %d past, more than %d in use: %v", slot, n, p)
 			}

@@ -279,6 +279,7 @@ func (r *reader) clock(c *clock) {
 			}
 		}
 	}
+	c.derive()
 	for i := range c.error {
 		if c.error[i] = r.float(); c.error[i] < 0 {
 			r.bad = true

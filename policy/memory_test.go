@@ -112,10 +112,10 @@ func TestHazard(t *testing.T) {
 	for range 40 {
 		r.add(60, 2)
 	}
-	if p := r.hazard(60, 59, 0.01); p < 0.5 {
+	if p := middle(r.shares(60, 59, 0.01)); p < 0.5 {
 		t.Errorf("when due %v", p)
 	}
-	if p := r.hazard(30, 29, 0.01); p > 0.02 {
+	if p := middle(r.shares(30, 29, 0.01)); p > 0.02 {
 		t.Errorf("half way %v", p)
 	}
 	if r.peakAtLeast(2) != 1 || r.peakAtLeast(3) != 0 {

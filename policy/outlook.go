@@ -27,11 +27,10 @@ const bothWeight = 0.7
 
 // outlook is what is known about the steps from the next to the one after the lead, lag+1 in all.
 type outlook struct {
-	m      *Memory
-	lag    int
-	hazard [maxLag]float64  // probability that the rest ends in the step, going by past gaps
-	period int              // of the clock
-	usual  [maxPeak]float64 // share of all steps that need n+1 instances or more
+	m             *Memory
+	lag           int
+	exact, smooth [maxLag]float64 // estimates of the probability that the rest ends in the step, going by past gaps
+	period        int             // of the clock
 }
 
 // outlook looks ahead. It reports false if the target is not known to come back.
@@ -43,19 +42,23 @@ func (m *Memory) outlook() (outlook, bool) {
 	base := (float64(m.active) + 0.02) / (float64(m.seen) + 20)
 	elapsed := m.bin - m.last
 	for i := 0; i <= o.lag; i++ {
-		o.hazard[i] = m.hops.hazard(elapsed+i, elapsed, base)
+		o.exact[i], o.smooth[i] = m.hops.shares(elapsed+i, elapsed, base)
 	}
 	o.period = m.clock.period()
-	for n := range o.usual {
-		o.usual[n] = m.clock.share(n)
-	}
 	return o, true
+}
+
+// hopeless reports whether no sign gives the step i ahead a probability above least. The logit of bothSign is less than that of
+// the greater of gaps and clock as long as both are unlikely, so that it need not be computed.
+func (o *outlook) hopeless(i int, least float64) bool {
+	return least < 0.5 && max(o.exact[i], o.smooth[i]) <= earlier*least &&
+		o.m.clock.prob(slotAt(o.m.end, o.m.step, i), o.period, 0) <= least
 }
 
 // chances gives the probabilities that the step i ahead needs at least n+1 instances, by each sign.
 func (o *outlook) chances(i, n int) (by [numSigns]float64) {
-	gap := o.hazard[i] * o.m.hops.peakAtLeast(n+1)
-	clk := o.m.clock.prob(slotAt(o.m.end, o.m.step, i), o.period, n, o.usual[n])
+	gap := middle(o.exact[i], o.smooth[i]) * o.m.hops.peakAtLeast(n+1)
+	clk := o.m.clock.prob(slotAt(o.m.end, o.m.step, i), o.period, n)
 	by[gapSign], by[earlyGapSign], by[clockSign] = gap, gap/earlier, clk
 	by[bothSign] = sigmoid(bothWeight * (logit(gap) + logit(clk)))
 	return by
@@ -85,7 +88,7 @@ func (m *Memory) wanted() wanted {
 	}
 	least := m.step / m.spec.breakEven
 	for i := 0; i <= o.lag; i++ {
-		for n, some := 0, true; some && n < maxPeak; n++ {
+		for n, some := 0, !o.hopeless(i, least); some && n < maxPeak; n++ {
 			some = false
 			for s, p := range o.chances(i, n) {
 				if int(w[s][i]) == n && p > least {

@@ -57,21 +57,24 @@ func (r *renewals) between(lo, hi int) float64 {
 	return n + float64(inside)*float64(r.longTotal)/float64(kept)
 }
 
-// hazard returns the probability that the first active step after a gap is the one `ahead` steps after the last, given that
-// `elapsed` steps after it none has been; base is the share of active steps, believed in with the weight of priorHops gaps. It is
-// the mean, on the logit scale, of the counts at that very gap and of those around it.
-func (r *renewals) hazard(ahead, elapsed int, base float64) float64 {
+// shares estimates the hazard, the probability that the first active step after a gap is the one `ahead` steps after the last, given
+// that `elapsed` steps after it none has been, by the counts at that very gap and by those around it; base is the share of active
+// steps, believed in with the weight of priorHops gaps.
+func (r *renewals) shares(ahead, elapsed int, base float64) (exact, smooth float64) {
 	left := r.between(elapsed, math.MaxInt)
 	around := max(1, ahead/10)
-	exact := (r.between(ahead, ahead) + priorHops*base) / (left + priorHops)
-	smooth := (r.between(ahead-around, ahead+around)/float64(2*around+1) + priorHops*base) / (left + priorHops)
-	return sigmoid((logit(exact) + logit(smooth)) / 2)
+	exact = (r.between(ahead, ahead) + priorHops*base) / (left + priorHops)
+	smooth = (r.between(ahead-around, ahead+around)/float64(2*around+1) + priorHops*base) / (left + priorHops)
+	return exact, smooth
 }
 
 func logit(p float64) float64 {
 	p = min(max(p, 1e-9), 1-1e-9)
 	return math.Log(p / (1 - p))
 }
+
+// middle is the mean of two probabilities on the logit scale.
+func middle(p, q float64) float64 { return sigmoid((logit(p) + logit(q)) / 2) }
 
 // sigmoid is the inverse of logit.
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
