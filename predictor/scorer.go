@@ -187,8 +187,10 @@ func (s *scorer) weigh(sh *Shared, k int, ready []bool, weights []float64) {
 		}
 	}
 	if sum > 0 {
-		for m := range weights {
-			weights[m] /= sum
+		for m, w := range weights {
+			if w > 0 {
+				weights[m] = w / sum
+			}
 		}
 	}
 }

@@ -102,6 +102,7 @@ type scorer struct {
 	part    *trace.Trace
 	past    *past
 	from    int
+	every   int // minutes
 	targets []scored
 	example *example
 }
@@ -119,7 +120,10 @@ type scored struct {
 func levels() [3]float64 { return [3]float64{0.1, 0.5, 0.9} }
 
 func newScorer(part *trace.Trace, p *past, functions []int, from int, ex *example) *scorer {
-	s := &scorer{part: part, past: p, from: from, example: ex}
+	s := &scorer{part: part, past: p, from: from, example: ex, every: 1}
+	if part.Minutes-from > sampled {
+		s.every = sampleStep
+	}
 	for k, i := range functions {
 		ahead := steps(p.leads[i])
 		s.targets = append(s.targets, scored{
@@ -129,6 +133,13 @@ func newScorer(part *trace.Trace, p *past, functions []int, from int, ex *exampl
 	return s
 }
 
+// sampled is after how many minutes of a target only every 7th is scored: a forecast takes longer than its target's step, and
+// tells little that the one before does not. 7 has no divisor in common with an hour or a day.
+const (
+	sampled    = 2 * 24 * 60
+	sampleStep = 7
+)
+
 // score looks at the forecasts after a step. The end of a trace has no minutes to compare with.
 func (s *scorer) score(e *engine.Engine, now time.Time) {
 	minute := s.part.Minute(now)
@@ -137,7 +148,7 @@ func (s *scorer) score(e *engine.Engine, now time.Time) {
 	}
 	for k := range s.targets {
 		t := &s.targets[k]
-		if minute+t.ahead >= s.part.Minutes {
+		if minute+t.ahead >= s.part.Minutes || minute%s.every != 0 && t.function != s.example.function {
 			continue
 		}
 		actual, before := t.count(minute+t.ahead, &t.next), t.count(minute-1, &t.last)

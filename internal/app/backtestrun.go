@@ -48,7 +48,7 @@ type past struct {
 
 // chunk is how many targets one engine works on. It must not depend on the number of workers. Fewer targets at a time are in
 // the caches of the processor, which makes the whole faster.
-const chunk = 32
+const chunk = 16
 
 // backtest is a running backtest.
 type backtest struct {
