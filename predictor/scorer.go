@@ -186,11 +186,14 @@ func (s *scorer) weigh(sh *Shared, k int, ready []bool, weights []float64) {
 			sum += w
 		}
 	}
-	if sum > 0 {
-		for m, w := range weights {
-			if w > 0 {
-				weights[m] = w / sum
-			}
+	normalise(weights, sum)
+}
+
+// normalise divides the weights that are not 0 by their sum.
+func normalise(weights []float64, sum float64) {
+	for m, w := range weights {
+		if w > 0 {
+			weights[m] = w / sum
 		}
 	}
 }
