@@ -9,7 +9,14 @@ import (
 	"pilotlight/actuators/actuatorstest"
 	"pilotlight/actuators/awslambda"
 	"pilotlight/actuators/awslambda/awslambdatest"
+	"pilotlight/actuators/azurefunctions"
+	"pilotlight/actuators/cloudrun"
 	"pilotlight/actuators/dryrun"
+	"pilotlight/actuators/knative"
+	"pilotlight/actuators/kubernetes"
+	"pilotlight/actuators/openfaas"
+	"pilotlight/actuators/published"
+	"pilotlight/actuators/webhook"
 	"pilotlight/models"
 )
 
@@ -31,6 +38,14 @@ func subjects() []subject {
 		{name: dryrun.TypeName, platform: dryRun},
 		{name: "aws_lambda", platform: awsLambda(awslambda.OnZeroKeepOne), wire: awsLambdaWire},
 		{name: "aws_lambda_delete", platform: awsLambda(awslambda.OnZeroDelete)},
+		{name: cloudrun.TypeName, platform: cloudRun, wire: cloudRunWire},
+		{name: azurefunctions.TypeName, platform: azureFunctions, wire: azureFunctionsWire},
+		{name: kubernetes.TypeName, platform: onKubernetes(false)},
+		{name: "kubernetes_owned", platform: onKubernetes(true)},
+		{name: knative.TypeName, platform: onKnative},
+		{name: openfaas.TypeName, platform: openFaaS},
+		{name: webhook.TypeName, platform: webHook},
+		{name: published.TypeName, platform: publish},
 	}
 }
 
