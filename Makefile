@@ -33,19 +33,20 @@ test-race: ## Run the tests with the race detector, in random order (fewer rando
 
 .PHONY: test-prometheus
 test-prometheus: build ## Run the daemon and its collector against a real Prometheus (Debian package prometheus)
-	go test -tags realprom -count=1 ./collectors/prometheus/... ./internal/e2e/...
+	go test -tags realprom -count=1 ./collectors/prometheus/... ./internal/e2e
 
 .PHONY: test-replay
 test-replay: ## Check that decisions never look ahead and repeat byte for byte
-	go test -tags replay -count=1 ./internal/e2e/...
+	go test -tags replay -count=1 ./internal/e2e
 
 .PHONY: test-crash
 test-crash: ## Kill the daemon 50 times in the middle of its work and count what is left
-	go test -tags crash -count=1 -timeout 20m ./internal/e2e/...
+	go test -tags crash -count=1 -timeout 20m ./internal/e2e
 
 .PHONY: test-faults
 test-faults: ## Let each actuator fail in each way at each moment of a write, and kill the process in between
-	go test -count=1 ./internal/e2e/faults/...
+	go test -count=1 ./internal/e2e/faults/... -all
+
 .PHONY: test-kube
 test-kube: ## Run the Kubernetes and Knative actuators against a real kube-apiserver and etcd (builds them the first time)
 	dir=$$(scripts/controlplane.sh) && PILOTLIGHT_CONTROL_PLANE=$$dir go test -tags kube -count=1 -timeout 10m ./internal/e2e/kube/...

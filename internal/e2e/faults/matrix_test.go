@@ -1,11 +1,15 @@
 package faults
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 
 	"pilotlight/models"
 )
+
+// all asks for every kind of error and for repetition; without it a part stands for the whole.
+var all = flag.Bool("all", false, "let every kind of error strike, also several times in a row")
 
 // TestMatrix lets each kind of error strike at each moment of the writes, once and for a while, and kills the process at each moment.
 func TestMatrix(t *testing.T) {
@@ -40,7 +44,7 @@ func kindsAt(at moment) []models.ErrorKind {
 		return []models.ErrorKind{"kill"}
 	case momentObserve, momentBefore, momentDuring, momentReadBack:
 	}
-	if testing.Short() {
+	if !*all {
 		return []models.ErrorKind{models.KindThrottled, models.KindTimeout, models.KindUnauthorized}
 	}
 	return models.ErrorKinds()
@@ -48,7 +52,7 @@ func kindsAt(at moment) []models.ErrorKind {
 
 // howOften returns how many times in a row the fault strikes.
 func howOften() []int {
-	if testing.Short() {
+	if !*all {
 		return []int{1}
 	}
 	return []int{1, 5}
