@@ -115,12 +115,12 @@ collectors: [{name: prod, type: prometheus, config: {url: "%s", preset: generic,
 actuators:
   - name: lambda
     type: aws_lambda
-    config: {region: %s, endpoint: "%s", requests: {per_second: 1000, burst: 1000}}
+    config: {region: %s, endpoint: "%s", auto_scaling_endpoint: "%s", requests: {per_second: 0}}
     limits: {rate: 1000, burst: 1000, timeout: 5s, retries: 0}
 targets:
   - {match: "*", collector: prod, actuator: lambda, ref: "${function}:live", memory_mb: 512, cold_start: 1s, lead: 0s,
      limits: {min_warm: 1, max_warm: 200}}
-`, address, filepath.Join(r.dir, "data"), crashHold, r.prometheus(), awslambdatest.Region, r.lambda.URL()))
+`, address, filepath.Join(r.dir, "data"), crashHold, r.prometheus(), awslambdatest.Region, r.lambda.URL(), r.lambda.URL()))
 	return r
 }
 
