@@ -56,10 +56,15 @@ func (a *Actuator) Reach(have, want models.Capacity) models.Capacity {
 			want = want.WithWarm(1)
 		}
 	}
-	if d, ok := want.KeepAlive(); ok {
-		want = want.WithKeepAlive((d + time.Second - 1).Truncate(time.Second))
+	return wholeSeconds(want)
+}
+
+// wholeSeconds rounds the keep-alive up to what KEDA can have.
+func wholeSeconds(c models.Capacity) models.Capacity {
+	if d, ok := c.KeepAlive(); ok {
+		c = c.WithKeepAlive((d + time.Second - 1).Truncate(time.Second))
 	}
-	return want
+	return c
 }
 
 // Observe implements actuators.Actuator with one request for the workload, one for its autoscaler if it has one, and two for the
@@ -87,6 +92,10 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	if err := a.check(r, action.To); err != nil || action.To.Levers() == 0 {
 		return err
 	}
+	reach := a.Reach
+	if action.Restores { // what was there before is given back exactly, also none
+		reach = func(_, want models.Capacity) models.Capacity { return wholeSeconds(want) }
+	}
 	var first state
 	for try := range tries {
 		s, lookErr := a.look(ctx, r, true)
@@ -98,7 +107,7 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 		} else if s.have != first.have || s.owner != first.owner {
 			return err
 		}
-		if err = a.write(ctx, r, &s, action.To); err == nil || !s.movedOn(err) {
+		if err = a.write(ctx, r, &s, reach(s.have, action.To)); err == nil || !s.movedOn(err) {
 			return err
 		}
 	}
@@ -112,7 +121,6 @@ func (s *state) movedOn(err error) bool {
 
 // write makes the target have the capacity, if it has not.
 func (a *Actuator) write(ctx context.Context, r ref, s *state, to models.Capacity) error {
-	to = a.Reach(s.have, to)
 	op := "set " + to.String() + " of " + r.String()
 	if missing := to.Levers() &^ s.have.Levers(); missing != 0 {
 		return &actuators.Error{Kind: models.KindInvalid, Op: op, Err: fmt.Errorf(

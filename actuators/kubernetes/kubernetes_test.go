@@ -56,6 +56,27 @@ func TestOwnerIsWritten(t *testing.T) {
 	}
 }
 
+// TestRestoreGivesBackNone takes the last replica away where there was none before, also where one is kept otherwise.
+func TestRestoreGivesBackNone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *kubernetes.Config) { c.OnZero = kubernetes.OnZeroKeepOne })
+	for _, c := range []struct {
+		restores bool
+		want     models.Capacity
+	}{{false, models.Warm(1)}, {true, models.Warm(0)}} {
+		f.have(t, "prod/app", models.Warm(3))
+		a := action("prod/app", models.Warm(0))
+		a.Restores = c.restores
+		if err := f.actuator.Apply(t.Context(), target("prod/app"), a); err != nil {
+			t.Fatal(err)
+		}
+		f.Settle()
+		if got := f.observe(t, "prod/app").Capacity; !got.Satisfies(c.want) {
+			t.Errorf("restores %t: %s, want %s", c.restores, got, c.want)
+		}
+	}
+}
+
 // TestDefaults reads owners that do not say what their defaults are for.
 func TestDefaults(t *testing.T) {
 	t.Parallel()
