@@ -159,8 +159,9 @@ func (a *Actuator) owner(ctx context.Context, r ref) (scalable, error) {
 	if err != nil {
 		return scalable{}, err
 	}
+	s := of[id] // before others can change the map
 	c.set(of, now)
-	return of[id], nil
+	return s, nil
 }
 
 // listScalables reads all scalable targets of AWS Lambda in the account and region.
