@@ -53,7 +53,7 @@ func holderOf(f *os.File) string {
 
 // release gives the directory free. The file stays: removing it would let two processes hold two files of the same name.
 func (l *dirLock) release() error {
-	if err := l.file.Close(); err != nil {
+	if err := errors.Join(unlockFile(l.file), l.file.Close()); err != nil {
 		return fmt.Errorf("release the journal's directory: %w", err)
 	}
 	return nil

@@ -12,6 +12,9 @@ const errSharing = syscall.Errno(32)
 // lockFile has nothing to do: the file was opened for this process alone.
 func lockFile(*os.File) error { return nil }
 
+// unlockFile has nothing to do either: closing the file is enough.
+func unlockFile(*os.File) error { return nil }
+
 // openLockFile opens the file for this process alone; Windows closes it when the process ends in whatever way.
 func openLockFile(path string) (*os.File, error) {
 	name, err := syscall.UTF16PtrFromString(path)
