@@ -98,7 +98,7 @@ func (EventData) Schema(r huma.Registry) *huma.Schema {
 	s := &huma.Schema{Description: "What happened, by the type of the event."}
 	for _, t := range []reflect.Type{
 		reflect.TypeFor[Decision](), reflect.TypeFor[Approval](), reflect.TypeFor[Action](), reflect.TypeFor[Outcome](),
-		reflect.TypeFor[ControlOrder](), reflect.TypeFor[Notice](),
+		reflect.TypeFor[ControlOrder](), reflect.TypeFor[Notice](), reflect.TypeFor[HintRecord](), reflect.TypeFor[AdviceRecord](),
 	} {
 		s.OneOf = append(s.OneOf, r.Schema(t, true, ""))
 	}
@@ -110,7 +110,7 @@ type Event struct {
 	SpecVersion     string    `json:"specversion" enum:"1.0"`
 	ID              string    `json:"id" doc:"Unique."`
 	Source          string    `json:"source" format:"uri-reference" example:"/pilotlight"`
-	Type            string    `json:"type" enum:"pilotlight.decision,pilotlight.approval,pilotlight.action,pilotlight.outcome,pilotlight.control,pilotlight.notice"`
+	Type            string    `json:"type" enum:"pilotlight.decision,pilotlight.approval,pilotlight.action,pilotlight.outcome,pilotlight.control,pilotlight.notice,pilotlight.hint,pilotlight.advice"`
 	Time            time.Time `json:"time"`
 	Subject         string    `json:"subject,omitempty" doc:"ID of the target; absent for orders to the whole process. Untrusted text."`
 	Sequence        string    `json:"sequence,omitempty" pattern:"^[0-9]{20}$" doc:"Place in the journal."`
@@ -156,6 +156,11 @@ func payloadOf(e *models.Event) any {
 		return ControlOrder{At: c.At.UTC(), By: c.By, Paused: c.Paused, Note: c.Note}
 	case e.Type == models.EventNotice:
 		return toNotice(e.Notice)
+	case e.Type == models.EventHint && e.Hint != nil:
+		h := e.Hint
+		return HintRecord{At: h.At.UTC(), By: h.By, Change: string(h.Change), Hint: toHint(&h.Hint)}
+	case e.Type == models.EventAdvice && e.Advice != nil:
+		return toAdviceRecord(e.Advice)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ type Events struct {
 
 // EventSelection is how a request chooses events.
 type EventSelection struct {
-	Type   []string `query:"type" nullable:"false" enum:"pilotlight.decision,pilotlight.approval,pilotlight.action,pilotlight.outcome,pilotlight.control,pilotlight.notice" example:"[\"pilotlight.decision\"]" doc:"Only these types, separated by commas."`
+	Type   []string `query:"type" nullable:"false" enum:"pilotlight.decision,pilotlight.approval,pilotlight.action,pilotlight.outcome,pilotlight.control,pilotlight.notice,pilotlight.hint,pilotlight.advice" example:"[\"pilotlight.decision\"]" doc:"Only these types, separated by commas."`
 	Target string   `query:"target" maxLength:"256" doc:"Only of this target."`
 }
 

@@ -18,11 +18,13 @@ const (
 	EventOutcome  EventType = "pilotlight.outcome"
 	EventControl  EventType = "pilotlight.control"
 	EventNotice   EventType = "pilotlight.notice"
+	EventHint     EventType = "pilotlight.hint"
+	EventAdvice   EventType = "pilotlight.advice"
 )
 
 // EventTypes returns all types.
 func EventTypes() []EventType {
-	return []EventType{EventDecision, EventApproval, EventAction, EventOutcome, EventControl, EventNotice}
+	return []EventType{EventDecision, EventApproval, EventAction, EventOutcome, EventControl, EventNotice, EventHint, EventAdvice}
 }
 
 // Event is one record of the journal: exactly one of the payloads is set, that of its type.
@@ -31,10 +33,11 @@ type Event struct {
 	Seq uint64
 	// ID is unique; recording the same ID again has no effect. It is the id of the decision or action where there is one,
 	// prefixed by the type.
-	ID     string
-	Type   EventType
-	Time   time.Time
-	Target TargetID // "" for EventControl
+	ID   string
+	Type EventType
+	Time time.Time
+	// Target is "" for EventControl, the id of the hint for EventHint, and the name of the advisor for EventAdvice.
+	Target TargetID
 
 	Decision *Decision
 	Approval *Approval
@@ -42,6 +45,8 @@ type Event struct {
 	Outcome  *Outcome
 	Control  *Control
 	Notice   *Notice
+	Hint     *HintRecord
+	Advice   *AdviceRecord
 }
 
 // NewDecisionEvent records a decision.
@@ -72,6 +77,18 @@ func NewControlEvent(c Control) Event {
 // NewNoticeEvent records what was noticed.
 func NewNoticeEvent(n Notice) Event {
 	return Event{ID: "notice-" + NewID("notice", n.Target, n.At, string(n.Code)), Type: EventNotice, Time: n.At, Target: n.Target, Notice: &n}
+}
+
+// NewHintEvent records a change of a hint.
+func NewHintEvent(h HintRecord) Event {
+	id := TargetID(h.Hint.ID)
+	return Event{ID: "hint-" + NewID("hint", id, h.At, string(h.Change)), Type: EventHint, Time: h.At, Target: id, Hint: &h}
+}
+
+// NewAdviceEvent records an exchange with a model.
+func NewAdviceEvent(a AdviceRecord) Event {
+	name := TargetID(a.Advisor)
+	return Event{ID: "advice-" + NewID("advice", name, a.At, a.Purpose+a.Prompt), Type: EventAdvice, Time: a.At, Target: name, Advice: &a}
 }
 
 // eventJSON is the wire form: CloudEvents 1.0 in JSON, with the sequence as extension attribute.
@@ -114,7 +131,9 @@ func (e Event) MarshalJSON() ([]byte, error) {
 func (e *Event) payload() (any, error) {
 	var p any
 	missing, others := true, 0
-	for _, set := range []bool{e.Decision != nil, e.Approval != nil, e.Action != nil, e.Outcome != nil, e.Control != nil, e.Notice != nil} {
+	for _, set := range []bool{
+		e.Decision != nil, e.Approval != nil, e.Action != nil, e.Outcome != nil, e.Control != nil, e.Notice != nil, e.Hint != nil, e.Advice != nil,
+	} {
 		if set {
 			others++
 		}
@@ -132,6 +151,10 @@ func (e *Event) payload() (any, error) {
 		p, missing = e.Control, e.Control == nil
 	case EventNotice:
 		p, missing = e.Notice, e.Notice == nil
+	case EventHint:
+		p, missing = e.Hint, e.Hint == nil
+	case EventAdvice:
+		p, missing = e.Advice, e.Advice == nil
 	}
 	if missing || others != 1 {
 		return nil, fmt.Errorf("event %s of type %q has no payload of that type, or another one too: %w", e.ID, e.Type, ErrInvalid)
@@ -189,6 +212,12 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	case EventNotice:
 		out.Notice = new(Notice)
 		into = out.Notice
+	case EventHint:
+		out.Hint = new(HintRecord)
+		into = out.Hint
+	case EventAdvice:
+		out.Advice = new(AdviceRecord)
+		into = out.Advice
 	default:
 		return fmt.Errorf("event %q of unknown type %q: %w", in.ID, in.Type, ErrInvalid)
 	}

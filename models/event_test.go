@@ -35,6 +35,15 @@ func oneOfEach() []Event {
 			Target: "f", At: at, Code: ReasonOutOfBand, Text: "set was 3", Observed: Warm(7), Until: at.Add(time.Hour), Times: 2,
 			Marks: Marks{LastUp: at},
 		}),
+		NewHintEvent(HintRecord{At: at, By: "ops", Change: HintAdded, Hint: Hint{
+			ID: "h1", Selector: HintSelector{Targets: []string{"shop/*"}, Labels: map[string]string{"tier": "web"}}, Start: at, End: at.Add(time.Hour),
+			Recurrence: "FREQ=DAILY", TimeZone: "Europe/Paris", Except: []time.Time{at}, Multiplier: 4, Floor: 2, Reason: "sale", Author: "ops",
+			Source: HintAPI, Created: at,
+		}}),
+		NewAdviceEvent(AdviceRecord{
+			At: at, Advisor: "main", Model: "m", Purpose: "advise", Prompt: "p", Reply: "r", Attempts: 1, TokensIn: 2, TokensOut: 3, USD: 0.1,
+			Seconds: 1.5, Dropped: []string{"too high"},
+		}),
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"pilotlight/models"
 )
@@ -17,7 +16,7 @@ type pattern struct{ exact, glob string }
 // matches reports whether the pattern selects an id.
 func (p pattern) matches(id string) bool {
 	if p.glob != "" {
-		return matchGlob(p.glob, id)
+		return models.MatchGlob(p.glob, id)
 	}
 	return p.exact == id
 }
@@ -44,33 +43,6 @@ func (b *builder) pattern(path string, r *rawTarget) pattern {
 
 // maxPattern bounds a glob in bytes; ids are shorter.
 const maxPattern = 512
-
-// matchGlob reports whether a glob matches the whole text. Only the last * is tried again, for that is enough: whatever an
-// earlier one could take more, the last one can take too. So it never takes more than len(glob)*len(text) steps.
-func matchGlob(glob, text string) bool {
-	star, taken := "", "" // the glob after the last *, and the text from where that * may take one more character
-	again := false
-	for text != "" || glob != "" {
-		if rest, ok := strings.CutPrefix(glob, "*"); ok {
-			star, taken, again = rest, text, true
-			glob = rest
-			continue
-		}
-		want, n := utf8.DecodeRuneInString(glob)
-		got, m := utf8.DecodeRuneInString(text)
-		if n > 0 && m > 0 && (want == '?' || want == got && glob[:n] == text[:m]) {
-			glob, text = glob[n:], text[m:]
-			continue
-		}
-		if !again || taken == "" {
-			return false
-		}
-		_, m = utf8.DecodeRuneInString(taken)
-		taken = taken[m:]
-		glob, text = star, taken
-	}
-	return true
-}
 
 // matcher finds the first entry for a target.
 type matcher struct {

@@ -3,11 +3,9 @@ package config
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -280,36 +278,6 @@ func plainGlob(glob, text string) bool {
 	default:
 		return text != "" && (glob[0] == '?' || glob[0] == text[0]) && plainGlob(glob[1:], text[1:])
 	}
-}
-
-func FuzzGlob(f *testing.F) {
-	f.Add("prod/*", "prod/a\nb")
-	f.Add("*a*b?*c", "xaybbzc")
-	f.Add("ü?*", "üüü")
-	f.Add(`\d+(a|[b]){2}.?*`, "x")
-	f.Fuzz(func(t *testing.T, glob, text string) {
-		if len(glob) > maxPattern || len(text) > maxPattern {
-			return
-		}
-		var expression strings.Builder
-		for _, r := range glob {
-			switch r {
-			case '*':
-				expression.WriteString(".*")
-			case '?':
-				expression.WriteByte('.')
-			default:
-				expression.WriteString(regexp.QuoteMeta(string(r)))
-			}
-		}
-		if !utf8.ValidString(glob) || !utf8.ValidString(text) {
-			return
-		}
-		want := regexp.MustCompile(`(?s)\A` + expression.String() + `\z`).MatchString(text)
-		if got := matchGlob(glob, text); got != want {
-			t.Fatalf("%q matches %q: %v, want %v", glob, text, got, want)
-		}
-	})
 }
 
 func BenchmarkMatch(b *testing.B) {

@@ -362,7 +362,7 @@ func (r *remembered) take(ev models.Event) {
 		r.decision = ev.Decision
 	case models.EventApproval:
 		r.approval = ev.Approval
-	case models.EventControl:
+	case models.EventControl, models.EventHint, models.EventAdvice:
 	}
 }
 
