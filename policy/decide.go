@@ -25,6 +25,7 @@ func (p *Policy) propose(pr *proposal, d *models.Decision) {
 			models.Num("steps", float64(bins)), models.Num("in_use", float64(m.inUse())))
 	}
 	p.explain(pr)
+	p.heed(pr)
 	if keep := m.cost.of[pr.strategy].keep; p.keepAliveIsOurs(f) {
 		pr.keep, pr.keepSet = models.Seconds(math.Round(keep)), true
 		pr.because(models.ReasonKeepAlive,
