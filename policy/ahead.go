@@ -11,6 +11,10 @@ type Ahead struct {
 	Recent float64
 	// Cause names the event in the reasons. Untrusted text.
 	Cause string
+	// UsualForecast is the forecast of the usual load by who believes all that was announced, and UsualRecent how many times that
+	// the steps of the reactive window had; they are for the trials. Nil is the forecast of the decision, with Recent.
+	UsualForecast *models.Forecast
+	UsualRecent   float64
 	// Trials are asked what they would have come to. Nothing of them is in the decision.
 	Trials []Trial
 	// Usual are equally likely rates of the usual load, in invocations a second, of which Decide fills in the first Rates; none if
@@ -37,11 +41,7 @@ func (p *Policy) heed(pr *proposal) {
 	if usual.n == 0 {
 		pr.memory.usualMix(&usual, a.Recent)
 	}
-	a.Rates = copy(a.Usual[:], usual.rate[:usual.n])
-	for i := range a.Trials {
-		t := &a.Trials[i]
-		t.Warm = min(max(pr.announced(&usual, t.Multiplier), t.Floor), pr.memory.spec.maxWarm)
-	}
+	p.try(pr, usual)
 	to := pr.announced(&usual, a.Multiplier)
 	if to == pr.warm {
 		return
@@ -50,6 +50,28 @@ func (p *Policy) heed(pr *proposal) {
 	pr.reasons[len(pr.reasons)-1].Detail = a.Cause
 	pr.mix = usual
 	pr.mix.scale(a.Multiplier)
+}
+
+// try makes the trials.
+func (p *Policy) try(pr *proposal, usual mixture) {
+	a := pr.facts.Ahead
+	if len(a.Trials) == 0 {
+		return
+	}
+	if a.UsualForecast != nil {
+		var mix mixture
+		if p.mixOf(pr, a.UsualForecast, &mix) {
+			usual = mix
+		}
+	} else if pr.mix.n == 0 {
+		usual = mixture{}
+		pr.memory.usualMix(&usual, a.UsualRecent)
+	}
+	a.Rates = copy(a.Usual[:], usual.rate[:usual.n])
+	for i := range a.Trials {
+		t := &a.Trials[i]
+		t.Warm = min(max(pr.announced(&usual, t.Multiplier), t.Floor), pr.memory.spec.maxWarm)
+	}
 }
 
 // announced is the floor that so many times the usual load makes worth having. More load than usual never lowers the floor, and
@@ -77,6 +99,17 @@ func (m *Memory) usualMix(mix *mixture, recent float64) {
 	if m.recentMix(mix) && recent > 0 {
 		mix.scale(1 / recent)
 	}
+}
+
+// announce makes a mixture of the usual load that of the load announced.
+func (m *mixture) announce(a *Ahead, of *Memory) {
+	if a == nil || a.Multiplier == 1 {
+		return
+	}
+	if m.n == 0 {
+		of.usualMix(m, a.Recent)
+	}
+	m.scale(a.Multiplier)
 }
 
 // scale multiplies the rates.
@@ -114,6 +147,12 @@ func (m *Memory) Rate() (float64, bool) {
 
 // BreakEven returns the idle seconds of an instance that a cold start is worth, in force now.
 func (m *Memory) BreakEven() float64 { return m.spec.breakEven }
+
+// WarmPrice returns the price of a GB of warm memory for a second, in USD.
+func (p *Policy) WarmPrice() float64 { return p.warm.perSecond(1) }
+
+// InUseWithin returns the most instances that were in use at a time in the newest seconds.
+func (m *Memory) InUseWithin(seconds float64) int { return m.aliveInstances(seconds) }
 
 // KeptFor returns how long idle on-demand instances stay, in seconds.
 func (m *Memory) KeptFor() float64 {

@@ -69,12 +69,7 @@ func demandOf(c *Case) demand {
 	if d.pr.predicted >= 0 {
 		p.forecastMix(&d.pr, &d.pr.mix)
 	}
-	if f.Ahead != nil && f.Ahead.Multiplier != 1 {
-		if d.pr.mix.n == 0 {
-			c.Memory.usualMix(&d.pr.mix, f.Ahead.Recent)
-		}
-		d.pr.mix.scale(f.Ahead.Multiplier)
-	}
+	d.pr.mix.announce(f.Ahead, c.Memory)
 	d.most = want
 	if !d.pr.haveKnown {
 		// The floor last set stands in for the present one, and nothing is lowered below that.

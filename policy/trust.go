@@ -22,10 +22,10 @@ const (
 )
 
 const (
-	// trustRate is the learning rate η of Trust.
-	trustRate = 0.1
-	// trustFirst is the weight at first. With w = η the loss against never listening stays below log(1/(1-η))/η ≈ 1.05.
-	trustFirst = trustRate
+	// trustRate is the learning rate η of Trust, the greatest that its bounds allow: events are few.
+	trustRate = 0.5
+	// trustFirst is the weight at first: one good event is enough to be listened to.
+	trustFirst = 0.4
 	// trustNeeded is how many steps must have been scored, and trustEnough the weight to have, before advice is listened to.
 	trustNeeded = 20
 	trustEnough = 0.5
@@ -39,12 +39,15 @@ const (
 
 // Trust weighs one kind of advice of one source against doing without, by what would have come of either. It is the algorithm
 // (A,B)-Prod of Sani, Neu and Lazaric, "Exploiting easy data in online optimization" (2014), whose special expert B is to do
-// without: the weight of A grows by the factor 1 + η·r with r in [-1, 1], how much better A was in a step, while that of B stays. After
-// T steps the sum of losses exceeds that of B by at most log(1/(1-w))/η, whatever the advice, and that of A by at most log(1/w)/η +
-// η·Σr². The weight is kept between two bounds, so that the promise holds anew from each time that it reaches one.
+// without: the weight of A grows by the factor 1 + η·r, where r in [-1, 1] is how much better A was in a step, while that of B stays. r
+// is measured in the greatest difference seen so far. In this unit the sum of losses exceeds that of B by at most log(1/(1-w))/η ≈ 1.02,
+// whatever the advice and however long, and that of A by at most log(1/w)/η + η·Σr². The weight is kept between two bounds, so that the
+// promise holds anew from each time that it reaches one.
 type Trust struct {
 	// Odds is the weight of A; that of B is 1 - trustFirst. State is what it allows, Steps how many steps were scored.
-	Odds  float64    `json:"odds"`
+	Odds float64 `json:"odds"`
+	// Scale is the greatest difference seen so far, in the unit of costs.
+	Scale float64    `json:"scale"`
 	State TrustState `json:"state"`
 	Steps int        `json:"steps"`
 }
@@ -65,11 +68,12 @@ func (t *Trust) Earned() float64 { return t.Odds / (t.Odds + 1 - trustFirst) }
 
 // Update takes the costs of a step with the advice and without it. Costs that are not numbers are left out.
 func (t *Trust) Update(with, without float64) {
-	most := max(with, without)
-	if !usable(with) || !usable(without) || most == 0 {
+	if !usable(with) || !usable(without) {
 		return
 	}
-	t.Odds = min(max(t.Odds*(1+trustRate*(without-with)/most), trustLeast), trustMost)
+	if t.Scale = max(t.Scale, math.Abs(without-with)); t.Scale > 0 {
+		t.Odds = min(max(t.Odds*(1+trustRate*(without-with)/t.Scale), trustLeast), trustMost)
+	}
 	t.Steps++
 	switch earned := t.Earned(); {
 	case t.State == TrustActive && earned < trustGone:
@@ -87,6 +91,9 @@ func (t *Trust) Validate() error {
 	}
 	if t.State != TrustShadow && t.State != TrustActive && t.State != TrustMuted {
 		errs = append(errs, fmt.Errorf("state %q is unknown", t.State))
+	}
+	if !usable(t.Scale) {
+		errs = append(errs, fmt.Errorf("scale %v", t.Scale))
 	}
 	if t.Steps < 0 {
 		errs = append(errs, fmt.Errorf("%d steps", t.Steps))

@@ -43,14 +43,13 @@ func TestTrustLeavesOutWhatIsNoCost(t *testing.T) {
 		trust.Update(bad, 1)
 		trust.Update(1, bad)
 	}
-	trust.Update(0, 0)
 	if trust != NewTrust() {
 		t.Fatalf("trust is %+v", trust)
 	}
 }
 
-// TestTrustRegret checks the bound against doing without, and the one against following: losses in [0, 1] are with/most and
-// without/most, and a weight mixes them linearly. It holds as long as the weight stays between its bounds.
+// TestTrustRegret checks the bound against doing without, and the one against following, for losses that a weight mixes linearly. They
+// hold as long as the weight stays between its bounds.
 func TestTrustRegret(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -61,16 +60,15 @@ func TestTrustRegret(t *testing.T) {
 			if rapid.Bool().Draw(t, "extreme") {
 				with = math.Round(with)
 			}
-			most := max(with, without)
-			if most == 0 {
+			w := trust.Earned()
+			trust.Update(with, without)
+			if trust.Scale == 0 {
 				continue
 			}
-			w := trust.Earned()
-			mixed += w*with/most + (1-w)*without/most
-			a, b = a+with/most, b+without/most
-			r := (without - with) / most
+			mixed += (w*with + (1-w)*without) / trust.Scale
+			a, b = a+with/trust.Scale, b+without/trust.Scale
+			r := (without - with) / trust.Scale
 			squares += r * r
-			trust.Update(with, without)
 			if trust.Odds == trustLeast || trust.Odds == trustMost {
 				return
 			}
@@ -90,7 +88,7 @@ func TestTrustValidate(t *testing.T) {
 	if err := good.Validate(); err != nil {
 		t.Error(err)
 	}
-	for _, bad := range []Trust{{}, {Odds: math.NaN(), State: TrustShadow}, {Odds: 2 * trustMost, State: TrustActive}, {Odds: 1, State: "trusted"}, {Odds: 1, State: TrustMuted, Steps: -1}} {
+	for _, bad := range []Trust{{}, {Odds: math.NaN(), State: TrustShadow}, {Odds: 2 * trustMost, State: TrustActive}, {Odds: 1, State: "trusted"}, {Odds: 1, State: TrustMuted, Steps: -1}, {Odds: 1, State: TrustMuted, Scale: -1}} {
 		if bad.Validate() == nil {
 			t.Errorf("%+v is taken", bad)
 		}
