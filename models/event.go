@@ -109,7 +109,7 @@ const EventSource = "/pilotlight"
 
 // MarshalJSON implements json.Marshaler with the JSON format of CloudEvents 1.0.
 func (e Event) MarshalJSON() ([]byte, error) {
-	payload, err := e.payload()
+	payload, err := e.Payload()
 	if err != nil {
 		return nil, err
 	}
@@ -127,8 +127,8 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// payload returns the payload of the event's type.
-func (e *Event) payload() (any, error) {
+// Payload returns the payload of the event's type, a pointer. An event without it, or with another one too, is ErrInvalid.
+func (e *Event) Payload() (any, error) {
 	set := 0
 	for _, p := range [...]any{
 		orNil(e.Decision), orNil(e.Approval), orNil(e.Action), orNil(e.Outcome), orNil(e.Control), orNil(e.Notice), orNil(e.Hint), orNil(e.Advice),
