@@ -302,6 +302,7 @@ func (e *Engine) reassign(u *unit) bool {
 	}
 	u.target, u.policy, u.actuator = a.Target, a.Policy, actuator
 	u.observedAt, u.prepared = time.Time{}, false
+	u.resetAdvice()
 	u.unseen, u.refused = backoff{}, backoff{} // what was refused may be allowed now
 	u.rehome(e.deps.Clock().UTC())
 	return true
