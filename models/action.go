@@ -100,6 +100,17 @@ func (m *Marks) Released() Marks {
 	return Marks{LastUp: m.LastUp, LastDown: m.LastDown, LastMemory: m.LastMemory}
 }
 
+// ReleasedOf returns the marks after these levers have been given back: what is left is still to be, and if nothing is, the target counts as
+// untouched.
+func (m *Marks) ReleasedOf(levers Lever) Marks {
+	if levers.Has(m.Original.Levers()) {
+		return m.Released()
+	}
+	left := *m
+	left.Set, left.Original = m.Set.Only(^levers), m.Original.Only(^levers)
+	return left
+}
+
 // Outcome is how an action ended. It is recorded durably.
 type Outcome struct {
 	Action   string        `json:"action"`

@@ -258,7 +258,7 @@ func (e *Engine) readBack(ctx context.Context, w *write, out *models.Outcome) bo
 // marked returns the marks after an applied action.
 func marked(m models.Marks, a *models.Action, now time.Time) models.Marks {
 	if a.Restores {
-		return m.Released()
+		return m.ReleasedOf(a.To.Levers())
 	}
 	if a.Actuator != "" || a.Ref != "" {
 		m.Actuator, m.Ref = a.Actuator, a.Ref
