@@ -104,8 +104,10 @@ func (w *weighing) weigh() {
 	}
 }
 
-// allowed reports whether a size lies within the limits of the target, which the sizes of a platform may not.
-func (w *weighing) allowed(mb int) bool { return mb >= w.in.Low && (w.in.High <= 0 || mb <= w.in.High) }
+// allowed reports whether a size lies within the limits of the target and of the platform, which may have none in common.
+func (w *weighing) allowed(mb int) bool {
+	return mb >= w.in.Low && (w.in.High <= 0 || mb <= w.in.High) && (w.in.Sizes.Max <= 0 || mb <= w.in.Sizes.Max)
+}
 
 // short reports whether too little was measured to go by.
 func (w *weighing) short() bool {

@@ -90,6 +90,7 @@ func TestVerdicts(t *testing.T) {
 		"no size within the bounds": {168, 1000, func(_ *models.RightSizing, in *insights.Instance) {
 			in.Low, in.High, in.Sizes = 600, 1100, models.MemorySizes{Only: []int{512, 2048}}
 		}, models.SizeKeep, 1024, []models.ReasonCode{peak, models.ReasonMaxBound, risk}},
+		"bounds above the platform": {168, 300, func(_ *models.RightSizing, in *insights.Instance) { in.Low = 20000 }, models.SizeKeep, 1024, []models.ReasonCode{peak, models.ReasonMinBound}},
 		"few sizes": {168, 1000, func(_ *models.RightSizing, in *insights.Instance) {
 			in.MemoryMB, in.Sizes = 4096, models.MemorySizes{Only: []int{512, 2048, 4096}, FullCPU: 2048}
 		}, models.SizeLower, 2048, []models.ReasonCode{peak}},

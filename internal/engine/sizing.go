@@ -20,6 +20,10 @@ type sizing struct {
 	advice *models.SizeAdvice
 	// newest is the highest use since the advice, in MB.
 	newest float64
+	// rejected is the last memory that an operator rejected, refusal the time and current the capacity when that was.
+	rejected int
+	refusal  time.Time
+	current  models.Capacity
 }
 
 // measure takes down the use of memory in the step of the newest bin. A target without one takes no memory for it.
@@ -81,6 +85,9 @@ func (e *Engine) advise(u *unit, now time.Time) {
 		return // what was known before stands
 	}
 	s.usage.SetSize(mb)
+	if have := float64(mb); u.actuator.Levers().Has(models.LeverMemory) && u.target.MemoryMB != have {
+		u.target.MemoryMB, u.prepared = have, false // what a floor costs, and is worth, follows
+	}
 	if a := s.advice; a != nil && a.CurrentMB == mb && s.newest <= a.PeakMB && now.Sub(a.At) < adviceFor {
 		return
 	}
@@ -95,13 +102,16 @@ func (e *Engine) advise(u *unit, now time.Time) {
 
 // resize makes a decision that changes nothing one about the memory of the target, if that is to be set and nothing speaks against it. It
 // is a decision of its own, so that an operator can approve a floor without a deployment, and the floor, which is in more of a hurry, goes
-// first.
+// first, unless it is lowered while instances are near their limit.
 func (e *Engine) resize(u *unit, d *models.Decision, now time.Time) {
 	a := u.applicable()
-	if a == nil || d.Changes() || !e.calm(u, d, now) {
+	if a == nil || d.Changes() && (!a.Urgent || !lowersFloor(d)) || !e.calm(u, d, now) {
 		return
 	}
 	if why := e.againstResize(u, a, now); why != nil {
+		if d.Changes() {
+			return
+		}
 		d.Reasons = append(slices.Clip(d.Reasons), *why)
 		return
 	}
@@ -117,6 +127,20 @@ func (e *Engine) resize(u *unit, d *models.Decision, now time.Time) {
 	d.Reasons = append(reasons, a.Reasons...)
 	d.Desired = models.Capacity{}.WithMemory(a.RecommendedMB)
 	u.reach(d)
+}
+
+// lowersFloor reports whether a decision is to lower the floor and nothing else.
+func lowersFloor(d *models.Decision) bool {
+	to, ok := d.Desired.Warm()
+	from, known := d.Current.Warm()
+	return ok && known && to < from && d.Desired.Levers() == models.LeverWarm
+}
+
+// rejectedSize takes note that an operator rejected a decision, if it was about memory.
+func (u *unit) rejectedSize(d *models.Decision, now time.Time) {
+	if mb, ok := d.Desired.Memory(); ok && u.sizing != nil {
+		u.sizing.rejected, u.sizing.refusal, u.sizing.current = mb, now, d.Current
+	}
 }
 
 // applicable returns the advice about memory if it is for another one than the platform shows, and may be carried out; else nil.
@@ -153,6 +177,12 @@ func (e *Engine) againstResize(u *unit, a *models.SizeAdvice, now time.Time) *mo
 		r.Detail = "only recommended; right_sizing.less_cpu: apply carries it out"
 		return &r
 	}
+	if s := u.sizing; a.RecommendedMB == s.rejected && s.current != u.observation.Capacity && now.Sub(s.refusal) < cfg.Cooldown.Std() {
+		// As long as nothing else has changed, the rejected recommendation itself stands.
+		r := models.Because(models.ReasonApproval, models.Num("recommended_mb", float64(a.RecommendedMB)))
+		r.Detail = "an operator rejected it at " + s.refusal.UTC().Format(time.RFC3339)
+		return &r
+	}
 	if left := time.Unix(u.marks.LastMemory, 0).Add(cfg.Cooldown.Std()).Sub(now); u.marks.LastMemory != 0 && left > 0 {
 		r := models.Because(models.ReasonMemoryCooldown, models.Num("recommended_mb", float64(a.RecommendedMB)))
 		r.Detail = "until " + now.Add(left).UTC().Format(time.RFC3339)
@@ -164,6 +194,16 @@ func (e *Engine) againstResize(u *unit, a *models.SizeAdvice, now time.Time) *mo
 		return &r
 	}
 	return nil
+}
+
+// sizingProblem says what keeps the memory from being set although that is asked for, or "".
+func (u *unit) sizingProblem() string {
+	a := u.advice()
+	if a == nil || !a.Changes() || !u.policy.RightSizing().Apply || u.actuator.Levers().Has(models.LeverMemory) {
+		return ""
+	}
+	return fmt.Sprintf("right_sizing.apply is set, but actuator %q does not set memory: switch that on there, or leave right_sizing.apply out",
+		u.target.Actuator)
 }
 
 // marshal returns the state of the use of memory, none for nil.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -253,6 +254,79 @@ func TestApprovesMemory(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{384}, p.memories()); diff != "" {
 		t.Errorf("memories set (-want +got):\n%s", diff)
+	}
+}
+
+// TestRejectedMemory rejects a memory: it is not asked for again before the cooldown is over, also when the floor has changed since.
+func TestRejectedMemory(t *testing.T) {
+	t.Parallel()
+	r, p := sizedRig(t, steady(300), apply)
+	r.parts.Settings.Mode = models.ModeApprove
+	if err := r.Reload(r.parts); err != nil {
+		t.Fatal(err)
+	}
+	answered := 0
+	for m := 1; m <= 30; m++ {
+		r.steps(m, m)
+		if m == 15 {
+			p.fakePlatform.set("a", 20) // which has to go, and comes with a decision of its own
+		}
+		s, err := r.Target("a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Latest.Status != models.StatusPending {
+			continue
+		}
+		answer := r.Approve
+		if s.Latest.Decision.Desired.Levers() == models.LeverMemory {
+			answered++
+			answer = r.Reject
+		}
+		if _, err := answer(t.Context(), s.Latest.Decision.ID, "test", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := p.memories(); answered != 1 || len(got) > 0 {
+		t.Errorf("asked %d times, set %v", answered, got)
+	}
+}
+
+// TestUrgentMemory raises the memory before the floor is lowered, but not before it is raised.
+func TestUrgentMemory(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		warm  int
+		first models.Lever
+	}{"floor falls": {40, models.LeverMemory}, "floor rises": {0, models.LeverWarm}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, p := sizedRig(t, steady(1000), apply)
+			p.fakePlatform.set("a", test.warm)
+			r.steps(1, 20)
+			p.fakePlatform.mu.Lock()
+			defer p.fakePlatform.mu.Unlock()
+			if len(p.writes) < 2 || p.writes[0].To.Levers() != test.first || p.memory["a"] != 1216 {
+				t.Errorf("writes %v, memory %d", p.writes, p.memory["a"])
+			}
+			if got := r.byID["a"].target.MemoryMB; got != 1216 {
+				t.Errorf("the floor is reckoned with %v MB", got)
+			}
+		})
+	}
+}
+
+// TestUnableActuator tells that memory is to be set by an actuator that does not.
+func TestUnableActuator(t *testing.T) {
+	t.Parallel()
+	r, _ := sizedRig(t, steady(100), apply)
+	r.parts.Actuators = map[string]actuators.Actuator{"platform": actuators.WithGate(newPlatform(), r.gate.Permit)}
+	if err := r.Reload(r.parts); err != nil {
+		t.Fatal(err)
+	}
+	r.steps(1, 2)
+	if s, err := r.Target("a"); err != nil || len(s.Problems) != 1 || !strings.Contains(s.Problems[0], "right_sizing.apply") {
+		t.Errorf("problems %v, %v", s.Problems, err)
 	}
 }
 

@@ -65,6 +65,9 @@ func (e *Engine) show(u *unit, now time.Time, sourceErr error) {
 	if u.observeErr != nil {
 		p.status.Problems = append(p.status.Problems, u.observeErr.Error())
 	}
+	if why := u.sizingProblem(); why != "" {
+		p.status.Problems = append(p.status.Problems, why)
+	}
 	u.published.Store(p)
 }
 
