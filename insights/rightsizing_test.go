@@ -91,6 +91,7 @@ func TestVerdicts(t *testing.T) {
 			in.Low, in.High, in.Sizes = 600, 1100, models.MemorySizes{Only: []int{512, 2048}}
 		}, models.SizeKeep, 1024, []models.ReasonCode{peak, models.ReasonMaxBound, risk}},
 		"bounds above the platform": {168, 300, func(_ *models.RightSizing, in *insights.Instance) { in.Low = 20000 }, models.SizeKeep, 1024, []models.ReasonCode{peak, models.ReasonMinBound}},
+		"between two multiples":     {168, 808.4, func(_ *models.RightSizing, in *insights.Instance) { in.MemoryMB = 1000 }, models.SizeKeep, 1000, []models.ReasonCode{peak}},
 		"few sizes": {168, 1000, func(_ *models.RightSizing, in *insights.Instance) {
 			in.MemoryMB, in.Sizes = 4096, models.MemorySizes{Only: []int{512, 2048, 4096}, FullCPU: 2048}
 		}, models.SizeLower, 2048, []models.ReasonCode{peak}},
@@ -187,6 +188,21 @@ func TestSlowdown(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPeakIsNeverLess checks that the highest use is not rounded down where it is kept.
+func TestPeakIsNeverLess(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := models.DefaultRightSizing()
+		in := insights.Instance{MemoryMB: 1024, Sizes: lambda(), Concurrency: 1}
+		mb := rapid.Float64Range(1, 10240).Draw(t, "use")
+		u := insights.NewUsage(cfg.Lookback.Std())
+		at := hours(u, epoch, 1, mb, 1, 1)
+		if a := u.Advise(at, &cfg, &in); a.PeakMB < mb || a.PeakMB > mb*1.000001 {
+			t.Fatalf("the highest use is %v, not %v", a.PeakMB, mb)
+		}
+	})
 }
 
 // TestForgets checks that the highest use counts for the look-back, and no longer than an eighth more.

@@ -45,9 +45,6 @@ func (p *Policy) GBSecond() (warm, busy, demand float64) {
 	return warm, busy, demand
 }
 
-// Acts reports whether the canary lets the target be acted on.
-func (p *Policy) Acts(id models.TargetID) bool { return p.cfg.Canary.takes(id) }
-
 // Frozen returns the name of a freeze that stops a change at the time, and whether there is one.
 func (p *Policy) Frozen(now time.Time, lowers bool) (string, bool) {
 	if p.times == nil {

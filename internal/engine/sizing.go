@@ -115,9 +115,6 @@ func (e *Engine) resize(u *unit, d *models.Decision, now time.Time) {
 		d.Reasons = append(slices.Clip(d.Reasons), *why)
 		return
 	}
-	if !u.policy.Acts(u.id) {
-		d.Mode = models.ModeDryRun
-	}
 	reasons := make([]models.Reason, 0, len(d.Reasons)+len(a.Reasons)+1)
 	for _, r := range d.Reasons {
 		if r.Code != models.ReasonUnchanged {

@@ -177,7 +177,7 @@ func TestSetsMemory(t *testing.T) {
 	}
 }
 
-// TestHoldsMemory checks what keeps an advice from being carried out.
+// TestHoldsMemory checks what keeps an advice from being carried out, for a target that may have no floor: nothing but memory is decided.
 func TestHoldsMemory(t *testing.T) {
 	t.Parallel()
 	always := func(stop policy.FreezeRule) func(*policy.Config) {
@@ -189,40 +189,67 @@ func TestHoldsMemory(t *testing.T) {
 		}
 	}
 	for name, test := range map[string]struct {
-		use    float64
 		change func(*policy.Config)
-		setup  func(*rig, *sizedPlatform)
-		want   models.ReasonCode
+		setup  func(*rig)
+		// decided says that the decision shows, want is a reason that it has.
+		decided bool
+		want    models.ReasonCode
 	}{
-		"not asked for":      {300, func(*policy.Config) {}, nil, ""},
-		"freeze":             {300, always(policy.FreezeChanges), nil, models.ReasonFreeze},
-		"freeze of lowering": {300, always(policy.FreezeLowering), nil, models.ReasonFreeze},
-		"canary":             {300, func(cfg *policy.Config) { apply(cfg); cfg.Canary.Share = 0 }, nil, ""},
-		"dry-run":            {300, apply, func(r *rig, _ *sizedPlatform) { r.parts.Settings.Mode = models.ModeDryRun }, ""},
-		"approve":            {300, apply, func(r *rig, _ *sizedPlatform) { r.parts.Settings.Mode = models.ModeApprove }, ""},
-		"paused": {300, apply, func(r *rig, _ *sizedPlatform) {
+		"not asked for":      {change: func(*policy.Config) {}},
+		"freeze":             {change: always(policy.FreezeChanges), want: models.ReasonFreeze},
+		"freeze of lowering": {change: always(policy.FreezeLowering), want: models.ReasonFreeze},
+		"canary": {
+			change: func(cfg *policy.Config) { apply(cfg); cfg.Canary.Share = 0 }, decided: true, want: models.ReasonMemoryPeak,
+		},
+		"dry-run": {
+			change: apply, setup: func(r *rig) { r.parts.Settings.Mode = models.ModeDryRun }, decided: true, want: models.ReasonMemoryPeak,
+		},
+		"approve": {
+			change: apply, setup: func(r *rig) { r.parts.Settings.Mode = models.ModeApprove }, decided: true, want: models.ReasonMemoryPeak,
+		},
+		"restart hold": {change: apply, setup: func(r *rig) { r.parts.Settings.RestartHold = time.Hour }},
+		"paused": {change: apply, setup: func(r *rig) {
 			if _, err := r.Pause(r.t.Context(), "test", ""); err != nil {
 				r.t.Fatal(err)
 			}
-		}, models.ReasonPaused},
-		"unbounded": {300, apply, func(r *rig, _ *sizedPlatform) {
+		}, want: models.ReasonPaused},
+		"stale": {change: apply, setup: func(r *rig) {
+			r.parts.Settings.RestartHold = 10 * time.Minute // by then the samples are stale
+			r.collector.loads["a"] = func(minute int) float64 {
+				if minute >= 2 {
+					return -1
+				}
+				return 60
+			}
+		}},
+		"unbounded": {change: apply, setup: func(r *rig) {
 			targets, _ := r.parts.Resolver.(sizedTargets)
 			targets.low, targets.high = 0, 0
 			r.parts.Resolver = targets
-		}, models.ReasonGateBounds},
+		}, want: models.ReasonGateBounds},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, p := sizedRig(t, steady(test.use), test.change)
+			r, p := sizedRig(t, steady(300), test.change)
+			targets, _ := r.parts.Resolver.(sizedTargets)
+			targets.max = 0
+			r.parts.Resolver = targets
 			if test.setup != nil {
-				test.setup(r, p)
-				if err := r.Reload(r.parts); err != nil {
-					t.Fatal(err)
-				}
+				test.setup(r)
+			}
+			if err := r.Reload(r.parts); err != nil {
+				t.Fatal(err)
 			}
 			r.steps(1, 20)
 			if got := p.memories(); len(got) > 0 {
 				t.Errorf("memory was set: %v", got)
+			}
+			s, err := r.Target("a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if mb, decided := s.Latest.Decision.Desired.Memory(); decided != test.decided || decided && mb != 384 {
+				t.Errorf("decided %s, status %s", s.Latest.Decision.Desired, s.Latest.Status)
 			}
 			if test.want != "" && !slices.Contains(r.reasons("a"), test.want) {
 				t.Errorf("reasons %v lack %s", r.reasons("a"), test.want)
@@ -384,6 +411,11 @@ func TestCollectorTellsMemory(t *testing.T) {
 	r.steps(3, 3)
 	if s, _ := r.Target("a"); s.Sizing.CurrentMB != 768 || s.Target.MemoryMB != 768 {
 		t.Errorf("advice %s of %v MB", s.Sizing, s.Target.MemoryMB)
+	}
+	u.feed(&collectors.TargetData{Meta: collectors.Meta{MemoryMB: 1024}}, u.next, u.next)
+	r.steps(4, 4)
+	if s, _ := r.Target("a"); s.Target.MemoryMB != 1024 {
+		t.Errorf("%v MB after a time in which it was not told", s.Target.MemoryMB)
 	}
 }
 
