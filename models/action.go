@@ -81,6 +81,8 @@ type Marks struct {
 	// LastUp and LastDown are when the floor was last raised and lowered by Pilotlight.
 	LastUp   time.Time `json:"last_up,omitzero"`
 	LastDown time.Time `json:"last_down,omitzero"`
+	// LastMemory is when the memory was last changed by Pilotlight, in seconds since 1970: short, for every target has it.
+	LastMemory int64 `json:"last_memory_s,omitempty"`
 	// Set is the capacity Pilotlight last gave; a different one observed later is an out-of-band change.
 	Set Capacity `json:"set"`
 	// Original is the capacity before Pilotlight first changed it.
@@ -94,7 +96,20 @@ type Marks struct {
 func (m *Marks) Touched() bool { return m.Set.Levers() != 0 || m.Original.Levers() != 0 }
 
 // Released returns the marks of a target that counts as untouched from now on: only the times are left, for the cooldowns.
-func (m *Marks) Released() Marks { return Marks{LastUp: m.LastUp, LastDown: m.LastDown} }
+func (m *Marks) Released() Marks {
+	return Marks{LastUp: m.LastUp, LastDown: m.LastDown, LastMemory: m.LastMemory}
+}
+
+// ReleasedOf returns the marks after these levers have been given back: what is left is still to be, and if nothing is, the target counts as
+// untouched.
+func (m *Marks) ReleasedOf(levers Lever) Marks {
+	if levers.Has(m.Original.Levers()) {
+		return m.Released()
+	}
+	left := *m
+	left.Set, left.Original = m.Set.Only(^levers), m.Original.Only(^levers)
+	return left
+}
 
 // Outcome is how an action ended. It is recorded durably.
 type Outcome struct {

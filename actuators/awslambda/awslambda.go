@@ -35,6 +35,7 @@ var (
 	_ actuators.Actuator      = (*Actuator)(nil)
 	_ actuators.Reacher       = (*Actuator)(nil)
 	_ actuators.InstanceRater = (*Actuator)(nil)
+	_ actuators.MemorySizer   = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It reads the environment and the shared configuration files of AWS as all AWS

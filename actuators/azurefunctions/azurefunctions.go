@@ -36,8 +36,9 @@ type Actuator struct {
 }
 
 var (
-	_ actuators.Actuator = (*Actuator)(nil)
-	_ actuators.Reacher  = (*Actuator)(nil)
+	_ actuators.Actuator    = (*Actuator)(nil)
+	_ actuators.Reacher     = (*Actuator)(nil)
+	_ actuators.MemorySizer = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It makes no request; credentials are looked for, as all Azure tools do, when the

@@ -22,6 +22,8 @@ type traffic struct {
 	rate func(ago int) float64
 	// seconds is how long an invocation takes.
 	seconds float64
+	// memory is how many MB its instances use; 0 is not measured.
+	memory float64
 }
 
 // history is how many minutes a Prometheus of these tests knows.
@@ -38,7 +40,7 @@ func prometheus(t *testing.T, until time.Time, functions ...traffic) string {
 	var samples []promstore.Sample
 	for _, f := range functions {
 		series := map[string]*promstore.Series{}
-		for _, metric := range []string{"function_invocations_total", "function_duration_seconds_sum", "function_duration_seconds_count"} {
+		for _, metric := range []string{"function_invocations_total", "function_duration_seconds_sum", "function_duration_seconds_count", "function_memory_bytes"} {
 			if series[metric], err = promstore.NewSeries(metric, promstore.Label{Name: "function", Value: f.function}); err != nil {
 				t.Fatal(err)
 			}
@@ -55,6 +57,9 @@ func prometheus(t *testing.T, until time.Time, functions ...traffic) string {
 				promstore.Sample{Series: series["function_invocations_total"], Time: at, Value: total},
 				promstore.Sample{Series: series["function_duration_seconds_sum"], Time: at, Value: total * f.seconds},
 				promstore.Sample{Series: series["function_duration_seconds_count"], Time: at, Value: total})
+			if f.memory > 0 {
+				samples = append(samples, promstore.Sample{Series: series["function_memory_bytes"], Time: at, Value: f.memory * (1 << 20)})
+			}
 		}
 	}
 	if err := store.Append(t.Context(), samples); err != nil {
@@ -93,8 +98,8 @@ targets:
 `
 
 // busy and quiet are what most of these tests need: the first one must be raised to its lower bound.
-func busy() traffic  { return traffic{"busy", always(600), 2} }
-func quiet() traffic { return traffic{"quiet", always(0), 0.1} }
+func busy() traffic  { return traffic{function: "busy", rate: always(600), seconds: 2} }
+func quiet() traffic { return traffic{function: "quiet", rate: always(0), seconds: 0.1} }
 
 // soon is the end of a history that does not end while a test runs.
 func soon() time.Time { return time.Now().Add(5 * time.Minute) }
@@ -107,6 +112,23 @@ func TestPlan(t *testing.T) {
 	for _, want := range []string{
 		`(?m)^TARGET +NOW +RECOMMENDED +IDLE \$/H +COLD STARTS SAVED$`, `(?m)^"busy" +warm 0 +warm 2 +0\.\d{4} +\d+\.\d{2}$`,
 		`(?m)^"quiet" +warm 0 +hold `, `(?m)^  - raised to the lower bound`,
+	} {
+		if !regexp.MustCompile(want).MatchString(r.out) {
+			t.Errorf("no %s in\n%s", want, r.out)
+		}
+	}
+}
+
+// TestPlanMemory checks that memory is recommended below the table, and is no change of the plan.
+func TestPlanMemory(t *testing.T) {
+	t.Parallel()
+	lean, tight := quiet(), busy()
+	lean.memory, tight.function, tight.memory = 100, "tight", 500
+	config := configFile(t, planConfig+"policy: {right_sizing: {min_history: 3h, min_saving_usd: 0}}\n", prometheus(t, soon(), lean, tight), "")
+	r := pilotlight(t, "plan", "--config", config)
+	for _, want := range []string{
+		`(?m)^TARGET +NOW +RECOMMENDED +HIGHEST USE +SAVED \$/MONTH +NOTE *$`, `(?m)^"tight" +512 MB +640 MB +500 MB +-\d+\.\d{2} +near its limit: raise it now$`,
+		`(?m)^"quiet" +512 MB +128 MB +100 MB +0.00 *$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(r.out) {
 			t.Errorf("no %s in\n%s", want, r.out)

@@ -114,6 +114,9 @@ func planTable(w io.Writer, targets []models.TargetStatus) error {
 		}
 	}
 	fmt.Fprintf(&b, "%d of %d targets would change. Nothing was written.\n", changes, len(decided))
+	if err := planMemory(&b, targets); err != nil {
+		return err
+	}
 	_, err = io.WriteString(w, b.String())
 	return err
 }

@@ -112,6 +112,8 @@ type rawLimits struct {
 	MinWarm      int             `yaml:"min_warm"`
 	MaxWarm      *int            `yaml:"max_warm"`
 	MaxKeepAlive models.Duration `yaml:"max_keep_alive"`
+	MinMemoryMB  int32           `yaml:"min_memory_mb"`
+	MaxMemoryMB  int32           `yaml:"max_memory_mb"`
 }
 
 // defaults returns the configuration of an empty file.

@@ -258,7 +258,7 @@ func (e *Engine) readBack(ctx context.Context, w *write, out *models.Outcome) bo
 // marked returns the marks after an applied action.
 func marked(m models.Marks, a *models.Action, now time.Time) models.Marks {
 	if a.Restores {
-		return m.Released()
+		return m.ReleasedOf(a.To.Levers())
 	}
 	if a.Actuator != "" || a.Ref != "" {
 		m.Actuator, m.Ref = a.Actuator, a.Ref
@@ -266,6 +266,11 @@ func marked(m models.Marks, a *models.Action, now time.Time) models.Marks {
 	// A lever that was set before is not as it was found: only those set for the first time are.
 	m.Original = m.Original.Merge(a.From.Only(a.To.Levers() &^ m.Set.Levers() &^ m.Original.Levers()))
 	m.Set = m.Set.Merge(a.To)
+	if mb, ok := a.To.Memory(); ok {
+		if before, known := a.From.Memory(); !known || before != mb {
+			m.LastMemory = now.Unix()
+		}
+	}
 	from, known := a.From.Warm()
 	if to, ok := a.To.Warm(); ok && known {
 		if to > from {

@@ -106,11 +106,14 @@ func holdBounds(_ *Engine, w *write, _ time.Time) (bool, string) {
 	if keep, ok := to.KeepAlive(); ok {
 		inside = inside.WithKeepAlive(min(keep, limits.MaxKeepAlive))
 	}
+	if mb, ok := to.Memory(); ok {
+		inside = inside.WithMemory(min(max(mb, int(limits.MinMemoryMB)), int(limits.MaxMemoryMB)))
+	}
 	if inside == to || actuators.Reach(w.unit.actuator, w.action.From, inside) == to {
 		return false, ""
 	}
-	return true, fmt.Sprintf("%s was asked for, and the limits allow warm %d to %d, keep-alive up to %s",
-		to, limits.MinWarm, limits.MaxWarm, limits.MaxKeepAlive)
+	return true, fmt.Sprintf("%s was asked for, and the limits allow warm %d to %d, keep-alive up to %s, memory %d to %d MB",
+		to, limits.MinWarm, limits.MaxWarm, limits.MaxKeepAlive, limits.MinMemoryMB, limits.MaxMemoryMB)
 }
 
 func holdLease(e *Engine, w *write, _ time.Time) (bool, string) {

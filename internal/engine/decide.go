@@ -67,6 +67,7 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 	u.forecast = nil
 	e.hear(u)
 	e.observe(ctx, u, now)
+	e.advise(u, now)
 	d := e.decide(u, now, sourceErr)
 	if e.parts.Allocator.Concerns(u.policy) {
 		wanted := d // a copy, so that only a decision that waits takes memory
@@ -188,6 +189,7 @@ func (e *Engine) due(u *unit, now time.Time) bool {
 
 // settle turns a decision into the recommendation and, if the mode lets it, into an intent.
 func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
+	e.resize(u, &d, now)
 	e.early(u, &d, now)
 	v := verdictOf(&d)
 	same := u.recorded.set && u.recorded.desired == v.desired && u.recorded.current == v.current

@@ -318,6 +318,7 @@ func (e *Engine) reassign(u *unit) bool {
 	}
 	u.target, u.policy, u.actuator = a.Target, a.Policy, actuator
 	u.observedAt, u.prepared, u.heard = time.Time{}, false, 0
+	u.resetAdvice()
 	u.unseen, u.refused = backoff{}, backoff{} // what was refused may be allowed now
 	u.rehome(e.deps.Clock().UTC())
 	return true

@@ -73,6 +73,9 @@ func (e *Engine) answer(ctx context.Context, id string, a models.Approval) (mode
 		return *u.latest, fmt.Errorf("the answer could not be recorded, so nothing was done: %w", err)
 	}
 	u.latest = &rec
+	if !a.Approved {
+		u.rejectedSize(&rec.Decision, now)
+	}
 	if a.Approved {
 		u.closed = nil
 		e.send(ctx, w)
