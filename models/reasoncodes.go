@@ -61,6 +61,9 @@ const (
 	ReasonLease             ReasonCode = "lease"
 	ReasonExpired           ReasonCode = "expired"
 	ReasonChanged           ReasonCode = "current_changed"
+	ReasonRehearsed         ReasonCode = "rehearsed"
+	ReasonRehearsalRefused  ReasonCode = "rehearsal_refused"
+	ReasonRehearsalFailed   ReasonCode = "rehearsal_failed"
 )
 
 // reasonMeanings explains each code in words a stranger understands.
@@ -119,6 +122,9 @@ var reasonMeanings = map[ReasonCode]string{
 	ReasonLease:             "another Pilotlight holds the target",
 	ReasonExpired:           "its turn did not come in time, so it is decided anew",
 	ReasonChanged:           "the platform shows another capacity than the one decided on, so it is decided anew",
+	ReasonRehearsed:         "the platform was asked without changing anything, and would accept it",
+	ReasonRehearsalRefused:  "the platform was asked without changing anything, and would refuse it",
+	ReasonRehearsalFailed:   "the platform was asked without changing anything, and gave no answer to go by",
 	ReasonRestored:          "an operator gives the target back the capacity that it had before Pilotlight",
 	ReasonStopped:           "an operator has paused again, which ends the restore; run it again to go on",
 	ReasonMoved:             "the target is something else on its platform now, so what was set before says nothing about it",

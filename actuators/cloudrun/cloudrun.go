@@ -33,7 +33,10 @@ type Actuator struct {
 	running running
 }
 
-var _ actuators.Actuator = (*Actuator)(nil)
+var (
+	_ actuators.Actuator  = (*Actuator)(nil)
+	_ actuators.Rehearser = (*Actuator)(nil)
+)
 
 // New returns an actuator of that configured name. It makes no request; credentials are looked for, as all Google tools do, when
 // the first one is made. now is the clock for dates that the service asks to wait for.
@@ -79,7 +82,20 @@ func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Ob
 
 // Apply implements actuators.Actuator with 2 requests and those that follow the operation, or 1 if nothing is to be changed.
 func (a *Actuator) Apply(ctx context.Context, target models.Target, action models.Action) error {
-	r, err := a.refOf("apply", target)
+	return a.give(ctx, "apply", target, action, a.patch)
+}
+
+// Rehearse implements actuators.Rehearser with 2 requests, or 1 if nothing is to be changed; the second says validateOnly, so that
+// Google checks permissions, values and quota and changes nothing.
+func (a *Actuator) Rehearse(ctx context.Context, target models.Target, action models.Action) error {
+	return a.give(ctx, "rehearse", target, action, a.check)
+}
+
+// give reads a service and sends what must be changed, if anything.
+func (a *Actuator) give(
+	ctx context.Context, op string, target models.Target, action models.Action, send func(context.Context, ref, change) error,
+) error {
+	r, err := a.refOf(op, target)
 	if err != nil {
 		return err
 	}
@@ -97,7 +113,7 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	if len(change.mask) == 0 {
 		return nil
 	}
-	return a.patch(ctx, r, change)
+	return send(ctx, r, change)
 }
 
 // refOf reads the reference of a target.

@@ -44,8 +44,6 @@ type Config struct {
 	Endpoint string `yaml:"endpoint"`
 	// Max says which setting is the lever max.
 	Max Max `yaml:"max"`
-	// ValidateOnly lets Google check each write without carrying it out. Apply then ends with models.ErrDryRun.
-	ValidateOnly bool `yaml:"validate_only"`
 	// OperationWait is how long Apply follows the operation of a write; 0 does not. An operation that is still running then
 	// goes on, and Observe shows how it ends.
 	OperationWait models.Duration `yaml:"operation_wait"`

@@ -78,7 +78,8 @@ func settings(cfg *config.Config, mode models.Mode) engine.Settings {
 		Mode: mode, Interval: c.Interval, Step: c.Step, IngestionDelay: c.IngestionDelay,
 		Lookback: c.Lookback, StaleAfter: c.StaleAfter, ActionTTL: c.ActionTTL,
 		ObserveEvery: c.ObserveEvery, OutOfBandBackoff: c.OutOfBandBackoff, RestartHold: c.RestartHold,
-		CheckpointEvery: c.CheckpointEvery, Recent: c.Recent, Workers: workers, Calls: platformCalls, ForgetAfter: c.ForgetAfter, ConfigHash: cfg.Hash(),
+		CheckpointEvery: c.CheckpointEvery, Recent: c.Recent, Workers: workers, Calls: platformCalls, ForgetAfter: c.ForgetAfter, Rehearse: c.Rehearse,
+		ConfigHash: cfg.Hash(),
 	}
 }
 

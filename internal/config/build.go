@@ -133,7 +133,7 @@ func (b *builder) engine() {
 	b.cfg.engine = Engine{
 		Mode: mode, Interval: r.Interval.Std(), Step: r.Step.Std(), IngestionDelay: r.IngestionDelay.Std(),
 		Lookback: r.Lookback.Std(), ActionTTL: r.ActionTTL.Std(), StaleAfter: r.StaleAfter.Std(),
-		OutOfBandBackoff: r.OutOfBandBackoff.Std(), Workers: r.Workers, CheckpointEvery: r.CheckpointEvery.Std(),
+		OutOfBandBackoff: r.OutOfBandBackoff.Std(), Workers: r.Workers, Rehearse: r.Rehearse, CheckpointEvery: r.CheckpointEvery.Std(),
 		ObserveEvery: r.ObserveEvery.Std(), RestartHold: r.RestartHold.Std(), Recent: r.Recent.Std(),
 		ForgetAfter: r.ForgetAfter.Std(),
 	}

@@ -72,6 +72,7 @@ type rawEngine struct {
 	RestartHold      models.Duration `yaml:"restart_hold"`
 	Recent           models.Duration `yaml:"recent"`
 	ForgetAfter      models.Duration `yaml:"forget_after"`
+	Rehearse         bool            `yaml:"rehearse"`
 	Workers          int             `yaml:"workers"`
 	CheckpointEvery  models.Duration `yaml:"checkpoint_every"`
 }

@@ -41,6 +41,8 @@ type plan struct {
 	record *models.Decision
 	// write is the intent to carry out, nil for none.
 	write *write
+	// rehearse is what the platform is to be asked about, nil for nothing.
+	rehearse *write
 	// wanted is a decision that the shared limits may lower, nil if it is settled.
 	wanted *models.Decision
 }
@@ -193,6 +195,7 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 	case d.ID == "":
 		d.ID = models.NewID("decision", d.Target, d.At, d.ConfigHash)
 	}
+	u.recallRehearsal(&d)
 	rec := e.recommendation(u)
 	*rec = models.Recommendation{Decision: d, Status: models.StatusNone}
 	p := plan{unit: u}
@@ -204,13 +207,22 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 		if same && rec.Status == models.StatusRejected {
 			rec.By, rec.Note = u.latest.By, u.latest.Note
 		}
-		if e.mayAct(d.Mode, rec.Status) {
-			p.write = e.intend(u, &d, now)
-			p.write.action.Expires = e.beforeNextStep(now, p.write.action.Expires)
-		}
+		e.act(&p, &d, rec.Status, now)
 	}
 	u.latest = rec
 	return p
+}
+
+// act makes a decision that would change something a write, or asks the platform about it, as far as the mode lets it.
+func (e *Engine) act(p *plan, d *models.Decision, status models.RecommendationStatus, now time.Time) {
+	switch {
+	case e.mayAct(d.Mode, status):
+		p.write = e.intend(p.unit, d, now)
+		p.write.action.Expires = e.beforeNextStep(now, p.write.action.Expires)
+	case e.rehearsable(p.unit, d):
+		p.rehearse = e.writeOf(p.unit, d, now)
+		p.rehearse.worth = worthOf(p.unit, d)
+	}
 }
 
 // lasting gives a decision reasons of its own, for the journal may keep them.

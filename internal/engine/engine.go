@@ -58,6 +58,8 @@ type Settings struct {
 	Calls int
 	// ForgetAfter is how long no collector must have reported a target before it is forgotten; 0 is never.
 	ForgetAfter time.Duration
+	// Rehearse asks each platform that can tell whether it would accept what dry-run mode advises, once for each changed advice.
+	Rehearse bool
 	// ConfigHash identifies the configuration in every decision.
 	ConfigHash string
 }

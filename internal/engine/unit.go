@@ -84,6 +84,8 @@ type unit struct {
 	// recorded is the verdict of the newest decision in the journal, and recordedID its id.
 	recorded   verdict
 	recordedID string
+	// rehearsed is what the platform said about the latest advice of dry-run mode.
+	rehearsed rehearsal
 	// approved is an approval from before the start that was not acted on.
 	approved *models.Approval
 
