@@ -61,6 +61,8 @@ const (
 	ReasonLease             ReasonCode = "lease"
 	ReasonExpired           ReasonCode = "expired"
 	ReasonChanged           ReasonCode = "current_changed"
+	ReasonAssert            ReasonCode = "set_again"
+	ReasonAssertLater       ReasonCode = "set_again_later"
 	ReasonRehearsed         ReasonCode = "rehearsed"
 	ReasonRehearsalRefused  ReasonCode = "rehearsal_refused"
 	ReasonRehearsalFailed   ReasonCode = "rehearsal_failed"
@@ -122,6 +124,8 @@ var reasonMeanings = map[ReasonCode]string{
 	ReasonLease:             "another Pilotlight holds the target",
 	ReasonExpired:           "its turn did not come in time, so it is decided anew",
 	ReasonChanged:           "the platform shows another capacity than the one decided on, so it is decided anew",
+	ReasonAssert:            "the platform by itself took back what was set, so it is set again",
+	ReasonAssertLater:       "the platform by itself took back what was set, which is set again after a while",
 	ReasonRehearsed:         "the platform was asked without changing anything, and would accept it",
 	ReasonRehearsalRefused:  "the platform was asked without changing anything, and would refuse it",
 	ReasonRehearsalFailed:   "the platform was asked without changing anything, and gave no answer to go by",

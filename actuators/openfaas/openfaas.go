@@ -38,6 +38,8 @@ type Actuator struct {
 var (
 	_ actuators.Actuator = (*Actuator)(nil)
 	_ actuators.Reacher  = (*Actuator)(nil)
+	_ actuators.Eroder   = (*Actuator)(nil)
+	_ actuators.Recaller = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It reads the certificate files that the configuration names, and sends
@@ -74,6 +76,29 @@ func reach(edition Edition, n int) int {
 		return min(max(n, minCE), maxCE)
 	}
 	return n
+}
+
+// Erodes implements actuators.Eroder: fewer replicas than the floor are what the platform's own scaling made, which no answer of the
+// gateway tells from a person.
+func (a *Actuator) Erodes(set, seen models.Capacity) bool {
+	floor, _ := set.Warm()
+	replicas, shown := seen.Warm()
+	return shown && replicas < floor
+}
+
+// AssertEvery implements actuators.Eroder.
+func (a *Actuator) AssertEvery() time.Duration { return a.config.AssertEvery.Std() }
+
+// Recall implements actuators.Recaller, so that replicas above the floor are known as the platform's own after a restart too.
+func (a *Actuator) Recall(target models.Target, set models.Capacity) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, known := a.floors[target.ID]; known {
+		return
+	}
+	if floor, ok := set.Warm(); ok {
+		a.floors[target.ID] = floor
+	}
 }
 
 // Observe implements actuators.Actuator with one request, and one more the first time.

@@ -262,3 +262,35 @@ func TestValidate(t *testing.T) {
 		t.Errorf("%q", c.HTTP.TLSConfig.CAFile)
 	}
 }
+
+// TestRecall knows after a restart what the floor was, so that replicas which the platform added are neither a floor nor taken away.
+func TestRecall(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, openfaastest.Config{CE: true}, nil)
+	f.have(t, 3, 3)
+	f.Autoscale("fn", 5)
+	f.actuator = newActuator(t, f.Server, nil)
+	actuators.Recall(f.actuator, target("fn"), models.Warm(3))
+	f.shows(t, 3)
+	f.have(t, 2, 5)
+	actuators.Recall(f.actuator, target("fn"), models.Warm(3))
+	f.shows(t, 2)
+}
+
+// TestErosion tells what the platform's own scaling may have done.
+func TestErosion(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, openfaastest.Config{}, nil)
+	for _, c := range []struct {
+		seen models.Capacity
+		ok   bool
+	}{{models.Warm(2), true}, {models.Warm(0), true}, {models.Warm(3), false}, {models.Warm(4), false}, {models.Capacity{}, false}} {
+		if every, ok := actuators.Erodes(f.actuator, models.Warm(3), c.seen); ok != c.ok || every != time.Minute {
+			t.Errorf("3 became %s: %v, each %s", c.seen, ok, every)
+		}
+	}
+	off := newActuator(t, f.Server, func(c *openfaas.Config) { c.AssertEvery = 0 })
+	if _, ok := actuators.Erodes(off, models.Warm(3), models.Warm(2)); ok || actuators.AssertEvery(off) != 0 {
+		t.Error("it is off")
+	}
+}

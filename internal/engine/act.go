@@ -119,6 +119,9 @@ func (e *Engine) send(ctx context.Context, w *write) models.Outcome {
 		u.closed = append(u.closed, models.NewOutcomeEvent(out))
 		return out
 	}
+	if u.fallen.on {
+		u.fallen.next = e.deps.Clock().UTC().Add(u.fallen.every)
+	}
 	err := u.actuator.Apply(e.lastLook(ctx, w), u.target, *a)
 	now := e.finishing(u, &out, err)
 	// What was held back before the first request needs no reading back, which would cost a request too.
@@ -142,6 +145,9 @@ func (u *unit) learn(a *models.Action, out *models.Outcome, now time.Time, seen 
 	switch {
 	case out.Status == models.OutcomeApplied:
 		u.marks, u.lost, u.refused = marked(u.marks, a, now), nil, backoff{}
+		if seen && !a.Restores {
+			u.marks.Holder = u.observation.Holder
+		}
 		u.noteRise(a, seen)
 	case out.Status == models.OutcomeFailed && (lasts(out.Kind) || u.inVain(out)):
 		u.refused.refused(u.id, now, out.Error)
@@ -265,8 +271,11 @@ func marked(m models.Marks, a *models.Action, now time.Time) models.Marks {
 	}
 	// A lever that was set before is not as it was found: only those set for the first time are.
 	m.Original = m.Original.Merge(a.From.Only(a.To.Levers() &^ m.Set.Levers() &^ m.Original.Levers()))
-	m.Set = m.Set.Merge(a.To)
 	from, known := a.From.Warm()
+	if set, ok := m.Set.Warm(); ok {
+		from, known = set, true // what the platform took back by itself and is given again is no rise
+	}
+	m.Set = m.Set.Merge(a.To)
 	if to, ok := a.To.Warm(); ok && known {
 		if to > from {
 			m.LastUp = now
@@ -316,6 +325,7 @@ func (e *Engine) reconcile(u *unit, now time.Time) {
 	if u.observation.Capacity.Satisfies(a.To) || u.observation.Pending {
 		out.Status, out.Error = models.OutcomeApplied, ""
 		u.marks = marked(u.marks, &a, a.Issued)
+		u.marks.Holder = u.observation.Holder
 	} else {
 		u.lost = &a
 	}

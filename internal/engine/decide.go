@@ -57,7 +57,7 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 		if r := recover(); r != nil {
 			e.log.ErrorContext(ctx, "decision failed inside; capacity is held", "target", string(u.id), "panic", fmt.Sprint(r))
 			reason := models.Because(models.ReasonPanic)
-			reason.Detail = fmt.Sprint(r)
+			reason.Detail, u.fallen.due = fmt.Sprint(r), false
 			d := e.hold(u, now, reason)
 			p = e.settle(u, d, now)
 		}
@@ -86,7 +86,7 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 	u.facts = policy.Facts{
 		Now: now, Target: &u.target, Mode: set.Mode, ConfigHash: set.ConfigHash,
 		DurationP50: u.meta.DurationP50, DurationP99: u.meta.DurationP99,
-		Current: u.observation.Capacity, CurrentKnown: u.observed, Pending: u.observation.Pending,
+		Current: u.current(), CurrentKnown: u.observed, Pending: u.observation.Pending,
 		Levers: u.actuator.Levers(), InstanceRate: actuators.InstanceRate(u.actuator),
 		Data:      u.state(now, sourceErr == nil, set.StaleAfter),
 		Marks:     u.marks,
@@ -102,7 +102,7 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 	if u.rival != "" {
 		reason := models.Because(models.ReasonTargetInTwoPlaces)
 		reason.Detail = fmt.Sprintf("collectors %q and %q", u.source, u.rival)
-		u.rival = ""
+		u.rival, u.fallen.due = "", false
 		return e.hold(u, now, reason)
 	}
 	d := u.policy.Decide(&u.facts, u.memory)
@@ -179,11 +179,12 @@ func (e *Engine) due(u *unit, now time.Time) bool {
 		return false // it is still unknown, for the reason that observeErr tells
 	}
 	return !u.observed || u.observedAt.IsZero() || u.observation.Pending || u.rise.open() ||
-		now.Sub(u.observedAt) >= e.settings().ObserveEvery
+		now.Sub(u.observedAt) >= e.observeEvery(u)
 }
 
 // settle turns a decision into the recommendation and, if the mode lets it, into an intent.
 func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
+	e.assert(u, &d, now)
 	e.early(u, &d, now)
 	v := verdictOf(&d)
 	same := u.recorded.set && u.recorded.desired == v.desired && u.recorded.current == v.current

@@ -306,6 +306,7 @@ func (e *Engine) reassign(u *unit) bool {
 	u.observedAt, u.prepared = time.Time{}, false
 	u.unseen, u.refused = backoff{}, backoff{} // what was refused may be allowed now
 	u.rehome(e.deps.Clock().UTC())
+	actuators.Recall(actuator, u.target, u.marks.Set)
 	return true
 }
 

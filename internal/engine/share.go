@@ -32,6 +32,7 @@ func (e *Engine) share(ctx context.Context, plans []plan, now time.Time, failed 
 		defer u.own.Unlock()
 		if broken != nil {
 			d = e.hold(u, now, *broken)
+			u.fallen.due = false
 		}
 		u.reach(&d)
 		*p = e.settle(u, d, now)

@@ -66,6 +66,8 @@ type unit struct {
 	lost *models.Action
 	// foreign is what somebody else did to the capacity.
 	foreign foreign
+	// fallen is what the platform by itself made of what was set.
+	fallen fallen
 	// unseen and refused are the waits after readings and writes that were refused for a reason that lasts.
 	unseen, refused backoff
 
@@ -123,6 +125,7 @@ func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assi
 	if r := e.restored[u.id]; r != nil {
 		u.recall(r)
 		u.rehome(e.deps.Clock().UTC())
+		actuators.Recall(u.actuator, u.target, u.marks.Set)
 		delete(e.restored, u.id)
 	}
 	return u, nil
