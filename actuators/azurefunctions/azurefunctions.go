@@ -27,8 +27,7 @@ type Actuator struct {
 	config   Config
 	client   client
 	throttle *throttle
-	reads    *rate.Limiter
-	writes   *rate.Limiter
+	budgets  *actuators.Budgets
 	now      func() time.Time
 	running  running
 	locks    locks
@@ -38,6 +37,7 @@ type Actuator struct {
 var (
 	_ actuators.Actuator = (*Actuator)(nil)
 	_ actuators.Reacher  = (*Actuator)(nil)
+	_ actuators.Sharer   = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It makes no request; credentials are looked for, as all Azure tools do, when the
@@ -52,8 +52,19 @@ func New(name string, config Config, now func() time.Time) (*Actuator, error) {
 	watch := &throttle{now: now}
 	return &Actuator{
 		config: config, client: client{config: config, watch: watch}, throttle: watch,
-		reads: config.Requests.Limiter(), writes: config.Writes.Limiter(), now: now,
+		budgets: actuators.NewBudgets(), now: now,
 	}, nil
+}
+
+// Share implements actuators.Sharer: Azure counts requests for each subscription, reads and writes apart.
+func (a *Actuator) Share(budgets *actuators.Budgets) { a.budgets = budgets }
+
+// reads is the budget of requests that read in the subscription of an app, writes that of those that write.
+func (a *Actuator) reads(r app) *rate.Limiter  { return a.bucket(r, "reads", a.config.Requests) }
+func (a *Actuator) writes(r app) *rate.Limiter { return a.bucket(r, "writes", a.config.Writes) }
+
+func (a *Actuator) bucket(r app, kind string, config actuators.RateLimitConfig) *rate.Limiter {
+	return a.budgets.Bucket(strings.Join([]string{TypeName, a.config.Cloud, a.config.Endpoint, strings.ToLower(r.subscription), kind}, " "), config)
 }
 
 // Levers implements actuators.Actuator.

@@ -27,8 +27,7 @@ import (
 type Actuator struct {
 	config  Config
 	client  client
-	reads   *rate.Limiter
-	writes  *rate.Limiter
+	budgets *actuators.Budgets
 	now     func() time.Time
 	running running
 }
@@ -36,6 +35,7 @@ type Actuator struct {
 var (
 	_ actuators.Actuator  = (*Actuator)(nil)
 	_ actuators.Rehearser = (*Actuator)(nil)
+	_ actuators.Sharer    = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It makes no request; credentials are looked for, as all Google tools do, when
@@ -48,8 +48,19 @@ func New(name string, config Config, now func() time.Time) (*Actuator, error) {
 		return nil, fmt.Errorf("actuator %q: %w", name, err)
 	}
 	return &Actuator{
-		config: config, client: client{config: config}, reads: config.Requests.Limiter(), writes: config.Writes.Limiter(), now: now,
+		config: config, client: client{config: config}, budgets: actuators.NewBudgets(), now: now,
 	}, nil
+}
+
+// Share implements actuators.Sharer: Google counts requests for each project and region, reads and writes apart.
+func (a *Actuator) Share(budgets *actuators.Budgets) { a.budgets = budgets }
+
+// reads is the budget of requests that read in the project and region of a service, writes that of those that write.
+func (a *Actuator) reads(r ref) *rate.Limiter  { return a.bucket(r, "reads", a.config.Requests) }
+func (a *Actuator) writes(r ref) *rate.Limiter { return a.bucket(r, "writes", a.config.Writes) }
+
+func (a *Actuator) bucket(r ref, kind string, config actuators.RateLimitConfig) *rate.Limiter {
+	return a.budgets.Bucket(strings.Join([]string{TypeName, a.config.Endpoint, r.project, r.region, kind}, " "), config)
 }
 
 // Levers implements actuators.Actuator.

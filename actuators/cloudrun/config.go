@@ -49,7 +49,7 @@ type Config struct {
 	OperationWait models.Duration `yaml:"operation_wait"`
 	// OperationPoll is the first time between two looks at an operation; it doubles up to 8 times that.
 	OperationPoll models.Duration `yaml:"operation_poll"`
-	// Requests bounds the requests per second that read, Writes those that write, each for all targets together.
+	// Requests bounds the requests per second that read, Writes those that write, for each project and region, whatever actuators make them.
 	Requests actuators.RateLimitConfig `yaml:"requests"`
 	Writes   actuators.RateLimitConfig `yaml:"writes"`
 }

@@ -30,7 +30,7 @@ func request[T any](
 // get reads the present state.
 func (a *Actuator) get(ctx context.Context, r ref) (state, error) {
 	op := "get service " + r.String()
-	out, err := request(ctx, a, a.reads, op, func(api *run.ProjectsLocationsService) (*run.GoogleCloudRunV2Service, error) {
+	out, err := request(ctx, a, a.reads(r), op, func(api *run.ProjectsLocationsService) (*run.GoogleCloudRunV2Service, error) {
 		return api.Services.Get(r.String()).Context(ctx).Do()
 	})
 	if err != nil {
@@ -47,7 +47,7 @@ func (a *Actuator) get(ctx context.Context, r ref) (state, error) {
 func (a *Actuator) patch(ctx context.Context, r ref, c change) error {
 	op := fmt.Sprintf("patch %s of %s", strings.Join(c.mask, " and "), r)
 	var held error
-	out, err := request(ctx, a, a.writes, op, func(api *run.ProjectsLocationsService) (*run.GoogleLongrunningOperation, error) {
+	out, err := request(ctx, a, a.writes(r), op, func(api *run.ProjectsLocationsService) (*run.GoogleLongrunningOperation, error) {
 		call := api.Services.Patch(r.String(), c.body).UpdateMask(strings.Join(c.mask, ",")).Context(ctx)
 		if held = actuators.MayWrite(ctx); held != nil {
 			return nil, held
@@ -66,7 +66,7 @@ func (a *Actuator) patch(ctx context.Context, r ref, c change) error {
 // check lets Google check a change without carrying it out.
 func (a *Actuator) check(ctx context.Context, r ref, c change) error {
 	op := fmt.Sprintf("check patch %s of %s", strings.Join(c.mask, " and "), r)
-	out, err := request(ctx, a, a.writes, op, func(api *run.ProjectsLocationsService) (*run.GoogleLongrunningOperation, error) {
+	out, err := request(ctx, a, a.writes(r), op, func(api *run.ProjectsLocationsService) (*run.GoogleLongrunningOperation, error) {
 		return api.Services.Patch(r.String(), c.body).UpdateMask(strings.Join(c.mask, ",")).ValidateOnly(true).Context(ctx).Do()
 	})
 	if err != nil {

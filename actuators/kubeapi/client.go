@@ -101,17 +101,23 @@ func (o Object) path() []string {
 // Client talks to one cluster. It connects when it is first used, so that making it needs neither the file nor the cluster.
 // It is safe for concurrent use.
 type Client struct {
-	access Access
-	bucket *rate.Limiter
+	access  Access
+	budgets *actuators.Budgets
 
 	mu   sync.Mutex
 	rest rest.Interface
+	// bucket is the budget of the API server, which is known once the credentials are read.
+	bucket *rate.Limiter
 }
 
 // NewClient returns a client.
 func NewClient(access Access) *Client {
-	return &Client{access: access, bucket: access.Requests.Limiter()}
+	return &Client{access: access, budgets: actuators.NewBudgets()}
 }
+
+// Share makes the client take its turns from budgets that others share, under the address of its API server. Call it before the
+// client is used.
+func (c *Client) Share(budgets *actuators.Budgets) { c.budgets = budgets }
 
 // connect reads the credentials, once.
 func (c *Client) connect() (rest.Interface, error) {
@@ -144,7 +150,7 @@ func (c *Client) connect() (rest.Interface, error) {
 	if err != nil {
 		return nil, &credentialsError{err}
 	}
-	c.rest = made
+	c.rest, c.bucket = made, c.budgets.Bucket("kubernetes "+strings.TrimRight(config.Host, "/"), c.access.Requests)
 	return made, nil
 }
 

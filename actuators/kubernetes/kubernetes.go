@@ -32,6 +32,7 @@ var (
 	_ actuators.Actuator  = (*Actuator)(nil)
 	_ actuators.Reacher   = (*Actuator)(nil)
 	_ actuators.Rehearser = (*Actuator)(nil)
+	_ actuators.Sharer    = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It reads no file and makes no request: the cluster is connected to when it is
@@ -45,6 +46,9 @@ func New(name string, config Config, now func() time.Time) (*Actuator, error) {
 	}
 	return &Actuator{config: config, levers: config.levers(), client: kubeapi.NewClient(config.access()), now: now}, nil
 }
+
+// Share implements actuators.Sharer: all that talk to one API server share a budget.
+func (a *Actuator) Share(budgets *actuators.Budgets) { a.client.Share(budgets) }
 
 // Levers implements actuators.Actuator.
 func (a *Actuator) Levers() models.Lever { return a.levers }
