@@ -9,8 +9,8 @@ import (
 	"pilotlight/models"
 )
 
-// carryOut records the decisions and intents of a Step in one go, then sends the intents. If they cannot be recorded, none
-// is sent.
+// carryOut records the decisions of a Step in one go, then records and sends the intents. If the decisions cannot be recorded, none is
+// sent.
 func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 	var events []models.Event
 	var acting []*write
@@ -20,17 +20,11 @@ func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 			events = append(events, models.NewDecisionEvent(*p.record))
 		}
 		if p.write != nil {
-			events = append(events, models.NewActionEvent(p.write.action))
 			acting = append(acting, p.write)
 		}
 	}
-	if len(events) > 0 {
-		if err := e.append(ctx, events...); err != nil {
-			for _, w := range acting {
-				w.unit.withdraw(&w.action)
-			}
-			return
-		}
+	if len(events) > 0 && e.append(ctx, events...) != nil {
+		return
 	}
 	for _, p := range plans {
 		if p.record != nil {
@@ -39,12 +33,7 @@ func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 		}
 		p.unit.closed = nil
 	}
-	e.dispatch(acting, func(w *write) {
-		w.unit.own.Lock()
-		defer w.unit.own.Unlock()
-		e.send(ctx, w)
-		w.unit.refresh()
-	})
+	e.sendAll(ctx, acting)
 	units := make([]*unit, len(acting))
 	for i, w := range acting {
 		units[i] = w.unit
@@ -289,8 +278,17 @@ func marked(m models.Marks, a *models.Action, now time.Time) models.Marks {
 // conclude puts the outcome into the recommendation it belongs to.
 func (e *Engine) conclude(u *unit, out *models.Outcome) {
 	e.metrics.acted(out)
+	if u.endWith(out) {
+		u.approved = nil
+		// The next decision is a new one, even if it says the same.
+		u.recorded = verdict{}
+	}
+}
+
+// endWith tells by the latest recommendation how its action ended, and reports whether it is the latest that the action belongs to.
+func (u *unit) endWith(out *models.Outcome) bool {
 	if u.latest == nil || u.latest.Decision.ID != out.Decision {
-		return
+		return false
 	}
 	rec := *u.latest
 	rec.Note = out.Error
@@ -305,9 +303,7 @@ func (e *Engine) conclude(u *unit, out *models.Outcome) {
 		rec.Status = models.StatusAdvised
 	}
 	u.latest = &rec
-	u.approved = nil
-	// The next decision is a new one, even if it says the same.
-	u.recorded = verdict{}
+	return true
 }
 
 // reconcile ends an intent whose outcome was never seen, by what the platform shows. It is never sent again: the next decision
