@@ -61,6 +61,7 @@ const (
 	ReasonLease             ReasonCode = "lease"
 	ReasonExpired           ReasonCode = "expired"
 	ReasonChanged           ReasonCode = "current_changed"
+	ReasonSuperseded        ReasonCode = "superseded"
 	ReasonAssert            ReasonCode = "set_again"
 	ReasonAssertLater       ReasonCode = "set_again_later"
 	ReasonRehearsed         ReasonCode = "rehearsed"
@@ -124,6 +125,7 @@ var reasonMeanings = map[ReasonCode]string{
 	ReasonLease:             "another Pilotlight holds the target",
 	ReasonExpired:           "its turn did not come in time, so it is decided anew",
 	ReasonChanged:           "the platform shows another capacity than the one decided on, so it is decided anew",
+	ReasonSuperseded:        "the target was changed after the decision, whose cooldowns do not reckon with that",
 	ReasonAssert:            "the platform by itself took back what was set, so it is set again",
 	ReasonAssertLater:       "the platform by itself took back what was set, which is set again after a while",
 	ReasonRehearsed:         "the platform was asked without changing anything, and would accept it",

@@ -103,6 +103,9 @@ func (e *Engine) send(ctx context.Context, w *write) models.Outcome {
 	if h == nil {
 		h = e.lookAgain(ctx, w)
 	}
+	if h == nil {
+		h = e.draw(w)
+	}
 	if h != nil {
 		e.finish(u, &out, h)
 		u.closed = append(u.closed, models.NewOutcomeEvent(out))
@@ -234,6 +237,7 @@ func (e *Engine) readBack(ctx context.Context, w *write, out *models.Outcome) bo
 		return false
 	}
 	u.observed, u.observation, u.observeErr, u.observedAt = true, o, nil, w.looked
+	e.noteShare(u)
 	out.Observed = o.Capacity
 	shows := o.Capacity.Satisfies(a.To)
 	switch {

@@ -108,6 +108,7 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 	d := u.policy.Decide(&u.facts, u.memory)
 	u.reach(&d)
 	explain(&d, u, sourceErr)
+	u.basis = u.facts.Marks
 	return d
 }
 
@@ -168,6 +169,7 @@ func (e *Engine) observe(ctx context.Context, u *unit, now time.Time) {
 	}
 	u.unseen = backoff{}
 	u.observed, u.observation, u.observedAt = true, o, now
+	e.noteShare(u)
 	u.measureLead(now)
 	e.reconcile(u, now)
 	e.noticeForeign(ctx, u, now)
@@ -293,7 +295,7 @@ func (e *Engine) intend(u *unit, d *models.Decision, now time.Time) *write {
 func (e *Engine) writeOf(u *unit, d *models.Decision, now time.Time) *write {
 	set := e.settings()
 	return &write{
-		unit: u, mode: d.Mode, decided: d.ConfigHash, config: set.ConfigHash, approved: u.approved != nil, looked: now,
+		unit: u, mode: d.Mode, decided: d.ConfigHash, config: set.ConfigHash, basis: u.basis, approved: u.approved != nil, looked: now,
 		action: models.Action{
 			Decision: d.ID, Target: u.id,
 			From: d.Current, To: d.Desired, Actuator: u.target.Actuator, Ref: u.target.Ref, Issued: now, Expires: now.Add(set.ActionTTL),

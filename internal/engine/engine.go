@@ -156,6 +156,9 @@ type Engine struct {
 	// sheet is where a forecast lies that somebody asked for, if the engine is Alone.
 	sheet predictor.Sheet
 
+	// balance is what targets have of the limits that they share, since the last Step; nil if they share none.
+	balance atomic.Pointer[policy.Balance]
+
 	view atomic.Pointer[view]
 	// orders serialises Pause and Resume, so that journal and memory agree on which came last.
 	orders sync.Mutex

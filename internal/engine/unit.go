@@ -58,6 +58,8 @@ type unit struct {
 	asked time.Time
 
 	marks models.Marks
+	// basis are the marks that the latest decision was made by.
+	basis models.Marks
 	// open is an intent whose outcome was never seen, often from before the start.
 	open *models.Action
 	// closed are outcomes that are not in the journal yet, to be recorded at the next Step.
