@@ -123,10 +123,14 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	if err != nil {
 		return err
 	}
-	if err := a.checkLevers(r, action.To); err != nil || action.To.Levers() == 0 {
+	if err := a.checkLevers(r, &action); err != nil || action.To.Levers() == 0 {
 		return err
 	}
-	follow, err := a.change(ctx, r, a.Reach(models.Capacity{}, action.To))
+	to := action.To
+	if !action.Restores { // what was there before is given back exactly, whatever it was
+		to = a.Reach(models.Capacity{}, to)
+	}
+	follow, err := a.change(ctx, r, to)
 	if err != nil || follow == nil {
 		return err
 	}
@@ -169,7 +173,8 @@ func (a *Actuator) refOf(op string, target models.Target) (ref, error) {
 }
 
 // checkLevers refuses what cannot be asked of any app.
-func (a *Actuator) checkLevers(r ref, to models.Capacity) error {
+func (a *Actuator) checkLevers(r ref, action *models.Action) error {
+	to := action.To
 	warm, _ := to.Warm()
 	most, hasMax := to.Max()
 	mb, _ := to.Memory()
@@ -185,7 +190,7 @@ func (a *Actuator) checkLevers(r ref, to models.Capacity) error {
 		kind, err = models.KindQuota, fmt.Errorf("%s is more than the %d instances that Flex Consumption allows; lower max_warm", to, maxFlex)
 	case hasMax && most < 1:
 		err = fmt.Errorf("a maximum of 0 instances is none on Azure; ask for at least 1: %w", models.ErrInvalid)
-	case mb > sizes()[len(sizes())-1].mb:
+	case mb > sizes()[len(sizes())-1].mb && !action.Restores:
 		err = fmt.Errorf("%d MB are more than the largest instance of Flex Consumption has: %w", mb, models.ErrInvalid)
 	case mb > math.MaxInt32:
 		err = fmt.Errorf("%d MB cannot be: %w", mb, models.ErrInvalid)

@@ -117,7 +117,7 @@ func (a *Actuator) give(
 	if err != nil {
 		return err
 	}
-	change, err := have.change(action.To, a.config.Max)
+	change, err := have.change(action.To, a.config.Max, action.Restores)
 	if err != nil {
 		return &actuators.Error{Kind: actuators.KindOf(err), Op: "set scaling of " + r.String(), Err: err}
 	}

@@ -118,7 +118,10 @@ func (a *Actuator) give(
 	if err != nil {
 		return err
 	}
-	to := reach(action.To)
+	to := action.To
+	if !action.Restores { // what was there before is given back exactly
+		to = reach(to)
+	}
 	op := "set " + to.String() + " of " + r.String()
 	if err := check(op, to); err != nil || to.Levers() == 0 {
 		return err

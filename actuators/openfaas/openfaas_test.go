@@ -294,3 +294,46 @@ func TestErosion(t *testing.T) {
 		t.Error("it is off")
 	}
 }
+
+// TestRestore gives back exactly what was there, whoever else lowers, and leaves what the platform added.
+func TestRestore(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		lower    openfaas.Lowering
+		ce       bool
+		runs     int  // replicas after Pilotlight asked for 4
+		recalled bool // by another process that knows the floor from the journal
+		want     int
+	}{
+		{"what Pilotlight raised", openfaas.LowerLeave, false, 4, false, 1},
+		{"on the Community Edition", openfaas.LowerLeave, true, 4, false, 1},
+		{"what the platform has lowered", openfaas.LowerAuto, false, 3, false, 1},
+		{"what the platform has added", openfaas.LowerWrite, false, 5, false, 5},
+		{"after a restart", openfaas.LowerLeave, false, 4, true, 1},
+		{"added before a restart", openfaas.LowerLeave, false, 5, true, 5},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			edit := func(config *openfaas.Config) { config.Lower = c.lower }
+			f := newFixture(t, openfaastest.Config{CE: c.ce}, edit)
+			f.have(t, 4, 4)
+			f.Autoscale("fn", c.runs)
+			if c.recalled {
+				f.actuator = newActuator(t, f.Server, edit)
+				actuators.Recall(f.actuator, target("fn"), models.Warm(4))
+			}
+			obs, err := f.actuator.Observe(t.Context(), target("fn"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			back := action("fn", obs.Capacity, models.Warm(1))
+			back.Restores = true
+			if err := f.actuator.Apply(t.Context(), target("fn"), back); err != nil || f.Replicas("fn") != c.want {
+				t.Errorf("%v, and %d replicas, want %d", err, f.Replicas("fn"), c.want)
+			}
+			// Either way the floor is given back, so that the restore counts as done.
+			f.shows(t, 1)
+		})
+	}
+}
