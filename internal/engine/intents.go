@@ -25,11 +25,12 @@ func (e *Engine) sendAll(ctx context.Context, writes []*write) {
 		e.send(ctx, w)
 		w.unit.refresh()
 	}
+	var left dropped
+	defer e.tellDropped(ctx, &left)
 	calls := e.settings().Calls
 	if calls == 0 {
-		if sent := e.recordLot(ctx, writes, &dropped{}); len(sent) > 0 {
-			e.each(len(sent), func(i int) { send(sent[i]) })
-		}
+		sent := e.recordLot(ctx, writes, &left)
+		e.each(len(sent), func(i int) { send(sent[i]) })
 		return
 	}
 	queues := map[string]*queue{}
@@ -41,7 +42,6 @@ func (e *Engine) sendAll(ctx context.Context, writes []*write) {
 		}
 		q.waiting = append(q.waiting, w)
 	}
-	var left dropped
 	var group sync.WaitGroup
 	for _, q := range queues {
 		lot := max(calls, leastLot)
@@ -54,6 +54,10 @@ func (e *Engine) sendAll(ctx context.Context, writes []*write) {
 		}
 	}
 	group.Wait()
+}
+
+// tellDropped logs in one line what was held back before its intents were recorded.
+func (e *Engine) tellDropped(ctx context.Context, left *dropped) {
 	if n := left.count.Load(); n > 0 {
 		e.log.InfoContext(ctx, "changes were not sent, and are decided anew", "targets", n, "why", *left.why.Load())
 	}
