@@ -45,6 +45,7 @@ type Marks struct {
 	Original   Capacity   `json:"original" doc:"The capacity before Pilotlight first changed it."`
 	Actuator   string     `json:"actuator,omitempty" doc:"The actuator that changed it."`
 	Ref        string     `json:"ref,omitempty" doc:"What was changed, as its platform names it. Untrusted text."`
+	Holder     string     `json:"holder,omitempty" doc:"What held the capacity on the platform then, where the platform makes that anew by itself, such as revisions. Untrusted text."`
 }
 
 // Outcome is the wire form of models.Outcome.
@@ -184,6 +185,6 @@ func toMarks(m *models.Marks) Marks {
 	return Marks{
 		LastUp: timeOrNone(m.LastUp), LastDown: timeOrNone(m.LastDown), LastMemory: secondsOrNone(m.LastMemory),
 		Set: toCapacity(m.Set), Original: toCapacity(m.Original),
-		Actuator: m.Actuator, Ref: m.Ref,
+		Actuator: m.Actuator, Ref: m.Ref, Holder: m.Holder,
 	}
 }

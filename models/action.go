@@ -87,9 +87,10 @@ type Marks struct {
 	Set Capacity `json:"set"`
 	// Original is the capacity before Pilotlight first changed it.
 	Original Capacity `json:"original"`
-	// Actuator and Ref name what was changed on its platform.
+	// Actuator and Ref name what was changed on its platform, Holder what held the capacity there then; see Observation.
 	Actuator string `json:"actuator,omitempty"`
 	Ref      string `json:"ref,omitempty"`
+	Holder   string `json:"holder,omitempty"`
 }
 
 // Touched reports whether Pilotlight has changed something that is not restored.
@@ -137,6 +138,9 @@ type Observation struct {
 	Ready int
 	// Pending says that the platform is still carrying out an earlier change.
 	Pending bool
+	// Holder names what on the platform holds the capacity where the platform makes that anew by itself, such as the revisions of a
+	// service; several are separated by spaces. "" is a platform that does not.
+	Holder string
 	// Note says what is peculiar about the state, such as why the last change failed; may be empty.
 	Note string
 }

@@ -70,6 +70,12 @@ const (
 	ReasonMemoryCPU         ReasonCode = "memory_less_cpu"
 	ReasonMemorySlower      ReasonCode = "memory_slower"
 	ReasonMemoryCooldown    ReasonCode = "memory_cooldown"
+	ReasonSuperseded        ReasonCode = "superseded"
+	ReasonAssert            ReasonCode = "set_again"
+	ReasonAssertLater       ReasonCode = "set_again_later"
+	ReasonRehearsed         ReasonCode = "rehearsed"
+	ReasonRehearsalRefused  ReasonCode = "rehearsal_refused"
+	ReasonRehearsalFailed   ReasonCode = "rehearsal_failed"
 )
 
 // reasonMeanings explains each code in words a stranger understands.
@@ -130,6 +136,12 @@ var reasonMeanings = map[ReasonCode]string{
 	ReasonChanged:           "the platform shows another capacity than the one decided on, so it is decided anew",
 	ReasonHint:              "an event that was announced changes the load that is to be expected",
 	ReasonHintFloor:         "raised to the floor that was announced for an event",
+	ReasonSuperseded:        "the target was changed after the decision, whose cooldowns do not reckon with that",
+	ReasonAssert:            "the platform by itself took back what was set, so it is set again",
+	ReasonAssertLater:       "the platform by itself took back what was set, which is set again after a while",
+	ReasonRehearsed:         "the platform was asked without changing anything, and would accept it",
+	ReasonRehearsalRefused:  "the platform was asked without changing anything, and would refuse it",
+	ReasonRehearsalFailed:   "the platform was asked without changing anything, and gave no answer to go by",
 	ReasonRestored:          "an operator gives the target back the capacity that it had before Pilotlight",
 	ReasonStopped:           "an operator has paused again, which ends the restore; run it again to go on",
 	ReasonMoved:             "the target is something else on its platform now, so what was set before says nothing about it",

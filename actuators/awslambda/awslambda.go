@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,7 @@ type Actuator struct {
 	poll time.Duration
 	// limit is the concurrency of the account as last seen, 0 if it was never read.
 	limit atomic.Int64
+	marks marks
 }
 
 var (
@@ -122,6 +124,9 @@ func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Ob
 		}
 		obs.Capacity = obs.Capacity.WithMemory(live.memory())
 	}
+	if note := a.marks.note(r.function); note != "" {
+		obs.Note = strings.TrimPrefix(obs.Note+"; "+note, "; ")
+	}
 	return obs, nil
 }
 
@@ -132,6 +137,15 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	if err != nil {
 		return err
 	}
+	if err := a.give(ctx, r, &action); err != nil || action.To.Levers() == 0 {
+		return err
+	}
+	a.mark(ctx, r, action.Restores)
+	return nil
+}
+
+// give sets the levers of an action.
+func (a *Actuator) give(ctx context.Context, r ref, action *models.Action) error {
 	if err := a.check(r, action.To); err != nil {
 		return err
 	}

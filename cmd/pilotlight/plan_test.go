@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"pilotlight/actuators/kubeapi/kubeapitest"
 	"pilotlight/internal/sim/promstore"
 	"pilotlight/models"
 )
@@ -278,5 +279,33 @@ targets: [%s]
 				pilotlight(t, "plan", "--config", config, "--output", output).want(t, 1, nil, []string{"no plan: ", tc.want})
 			}
 		})
+	}
+}
+
+// TestPlanRehearses asks an API server whether it would accept the change, only if that is wanted, and changes nothing.
+func TestPlanRehearses(t *testing.T) {
+	t.Parallel()
+	cluster := kubeapitest.New(t)
+	cluster.Put(t, "deployments.apps/prod/busy", `{"spec":{"replicas":1,"selector":{"matchLabels":{"app":"a"}},
+		"template":{"metadata":{"labels":{"app":"a"}},"spec":{"containers":[{"name":"a","image":"a"}]}}},
+		"status":{"observedGeneration":1,"replicas":1,"readyReplicas":1}}`)
+	config := configFile(t, `
+engine: {lookback: 4h}
+collectors:
+  - {name: prod, type: prometheus, config: {url: %q, max_retries: 0}}
+actuators:
+  - {name: cluster, type: kubernetes, config: {kubeconfig: %q}}
+targets:
+  - {id: busy, actuator: cluster, ref: prod/busy, memory_mb: 512, cold_start: 800ms, limits: {min_warm: 2, max_warm: 50}}
+`, prometheus(t, soon(), busy()), cluster.Kubeconfig(t))
+	pilotlight(t, "plan", "--config", config).want(t, 2, []string{"1 of 1 targets would change. Nothing was written."}, nil)
+	if n := cluster.Patches(); n != 0 {
+		t.Errorf("%d requests that could write without --rehearse", n)
+	}
+	pilotlight(t, "plan", "--config", config, "--rehearse").want(t, 2, []string{models.ReasonRehearsed.Meaning()}, nil)
+	cluster.Deny("patch", "deployments.apps/scale")
+	pilotlight(t, "plan", "--config", config, "--rehearse").want(t, 2, []string{models.ReasonRehearsalRefused.Meaning(), "unauthorized"}, nil)
+	if n := cluster.Writes(); n != 0 || cluster.Patches() == 0 {
+		t.Errorf("%d writes, %d requests that could write", n, cluster.Patches())
 	}
 }

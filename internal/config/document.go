@@ -72,6 +72,7 @@ type rawEngine struct {
 	RestartHold      models.Duration `yaml:"restart_hold"`
 	Recent           models.Duration `yaml:"recent"`
 	ForgetAfter      models.Duration `yaml:"forget_after"`
+	Rehearse         bool            `yaml:"rehearse"`
 	Workers          int             `yaml:"workers"`
 	CheckpointEvery  models.Duration `yaml:"checkpoint_every"`
 }
@@ -139,7 +140,10 @@ func defaults() rawConfig {
 
 // setDefaults implements defaulter.
 func (a *rawActuator) setDefaults() {
-	a.Limits = CallLimits{Rate: 10, Burst: 10, Timeout: models.Duration(30 * time.Second), Retries: 2}
+	a.Limits = CallLimits{
+		Rate: 10, Burst: 10, Timeout: models.Duration(30 * time.Second), Retries: 2,
+		Breaker: BreakerLimits{Failures: 5, Open: models.Duration(15 * time.Second), Max: models.Duration(5 * time.Minute), Probes: 1},
+	}
 }
 
 // dryRunMaxWarm is the greatest floor that dry-run mode assumes where limits.max_warm is missing: nothing is written there.

@@ -162,6 +162,8 @@ type fakeJournal struct {
 	ids    map[string]bool
 	state  map[string][]byte
 	err    error
+	// refused is the type of events that err is of, "" for all.
+	refused models.EventType
 	// repeated counts the events that were dropped since their id was there with another content.
 	repeated int
 }
@@ -181,7 +183,7 @@ func (j *fakeJournal) Append(ctx context.Context, events ...models.Event) error 
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	if j.err != nil {
+	if j.err != nil && (j.refused == "" || slices.ContainsFunc(events, func(e models.Event) bool { return e.Type == j.refused })) {
 		return j.err
 	}
 	for _, e := range events {

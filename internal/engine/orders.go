@@ -96,6 +96,9 @@ func (e *Engine) approved(ctx context.Context, u *unit, d *models.Decision, now 
 	if h == nil {
 		h = e.lookAgain(ctx, w)
 	}
+	if h == nil {
+		h = e.draw(w)
+	}
 	if h != nil {
 		return nil, fmt.Errorf("recommendation %q: nothing was done: %w: %w", d.ID, h, models.ErrConflict)
 	}

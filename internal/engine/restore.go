@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"pilotlight/actuators"
 	"pilotlight/models"
 )
 
@@ -98,6 +99,7 @@ func (e *Engine) memento(id models.TargetID, r *remembered, open *models.Action)
 		u.target.Actuator, u.target.Ref = open.Actuator, open.Ref
 	}
 	u.actuator = e.parts.Actuators[u.target.Actuator]
+	actuators.Recall(u.actuator, u.target, u.marks.Set)
 	return u
 }
 

@@ -64,6 +64,8 @@ type unit struct {
 	asked time.Time
 
 	marks models.Marks
+	// basis are the marks that the latest decision was made by.
+	basis models.Marks
 	// open is an intent whose outcome was never seen, often from before the start.
 	open *models.Action
 	// closed are outcomes that are not in the journal yet, to be recorded at the next Step.
@@ -72,6 +74,8 @@ type unit struct {
 	lost *models.Action
 	// foreign is what somebody else did to the capacity.
 	foreign foreign
+	// fallen is what the platform by itself made of what was set.
+	fallen fallen
 	// unseen and refused are the waits after readings and writes that were refused for a reason that lasts.
 	unseen, refused backoff
 
@@ -90,6 +94,8 @@ type unit struct {
 	// recorded is the verdict of the newest decision in the journal, and recordedID its id.
 	recorded   verdict
 	recordedID string
+	// rehearsed is what the platform said about the latest advice of dry-run mode.
+	rehearsed rehearsal
 	// approved is an approval from before the start that was not acted on.
 	approved *models.Approval
 
@@ -127,6 +133,7 @@ func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assi
 	if r := e.restored[u.id]; r != nil {
 		u.recall(r)
 		u.rehome(e.deps.Clock().UTC())
+		actuators.Recall(u.actuator, u.target, u.marks.Set)
 		delete(e.restored, u.id)
 	}
 	return u, nil

@@ -78,7 +78,7 @@ func draw(tr *trace.Trace, seed uint64) []surge {
 	var all []surge
 	for day := quiet; (day+1)*1440 <= tr.Minutes; day++ {
 		for half := range 2 {
-			length := *shortest + rng.IntN(2 * *shortest)
+			length := *shortest + rng.IntN(2**shortest)
 			s := surge{from: day*1440 + half*720 + 60 + rng.IntN(720-60-length-30), functions: map[string]bool{}}
 			s.to = s.from + length
 			part := 1.0/3 + rng.Float64()*2/3
@@ -144,7 +144,7 @@ type run struct {
 	trace    *trace.Trace
 	price    float64
 	// near is the burden around each surge, on the functions of the surge.
-	near []float64
+	near       []float64
 	idle, cold float64
 }
 
