@@ -127,49 +127,44 @@ func toEvent(e *models.Event) (Event, error) {
 	if e.Seq > 0 {
 		out.Sequence = fmt.Sprintf("%020d", e.Seq)
 	}
-	if out.Data.value = payloadOf(e); out.Data.value == nil {
-		return Event{}, fmt.Errorf("event %q of type %q has no payload of that type: %w", e.ID, e.Type, models.ErrInvalid)
+	payload, err := e.Payload()
+	if err != nil {
+		return Event{}, err
 	}
+	out.Data.value = toPayload(payload)
 	return out, nil
 }
 
-// payloadOf returns the wire form of the payload of the event's type, nil if it has none.
-func payloadOf(e *models.Event) any {
-	switch {
-	case e.Type == models.EventDecision && e.Decision != nil:
-		return toDecision(e.Decision)
-	case e.Type == models.EventApproval && e.Approval != nil:
-		a := e.Approval
+// toPayload returns the wire form of the payload of an event.
+func toPayload(payload any) any {
+	switch p := payload.(type) {
+	case *models.Decision:
+		return toDecision(p)
+	case *models.Approval:
 		return Approval{
-			Decision: a.Decision, Target: string(a.Target), At: a.At.UTC(), By: a.By, Approved: a.Approved, Note: a.Note,
+			Decision: p.Decision, Target: string(p.Target), At: p.At.UTC(), By: p.By, Approved: p.Approved, Note: p.Note,
 		}
-	case e.Type == models.EventAction && e.Action != nil:
-		a := e.Action
+	case *models.Action:
 		return Action{
-			ID: a.ID, Decision: a.Decision, Target: string(a.Target), From: toCapacity(a.From), To: toCapacity(a.To),
-			Actuator: a.Actuator, Ref: a.Ref, Restores: a.Restores, Issued: a.Issued.UTC(), Expires: a.Expires.UTC(),
+			ID: p.ID, Decision: p.Decision, Target: string(p.Target), From: toCapacity(p.From), To: toCapacity(p.To),
+			Actuator: p.Actuator, Ref: p.Ref, Restores: p.Restores, Issued: p.Issued.UTC(), Expires: p.Expires.UTC(),
 		}
-	case e.Type == models.EventOutcome && e.Outcome != nil:
-		return toOutcome(e.Outcome)
-	case e.Type == models.EventControl && e.Control != nil:
-		c := e.Control
-		return ControlOrder{At: c.At.UTC(), By: c.By, Paused: c.Paused, Note: c.Note}
-	case e.Type == models.EventNotice:
-		return toNotice(e.Notice)
-	case e.Type == models.EventHint && e.Hint != nil:
-		h := e.Hint
-		return HintRecord{At: h.At.UTC(), By: h.By, Change: string(h.Change), Hint: toHint(&h.Hint)}
-	case e.Type == models.EventAdvice && e.Advice != nil:
-		return toAdviceRecord(e.Advice)
+	case *models.Outcome:
+		return toOutcome(p)
+	case *models.Control:
+		return ControlOrder{At: p.At.UTC(), By: p.By, Paused: p.Paused, Note: p.Note}
+	case *models.Notice:
+		return toNotice(p)
+	case *models.HintRecord:
+		return HintRecord{At: p.At.UTC(), By: p.By, Change: string(p.Change), Hint: toHint(&p.Hint)}
+	case *models.AdviceRecord:
+		return toAdviceRecord(p)
+	default:
+		return payload
 	}
-	return nil
 }
 
-// toNotice returns nil for no notice.
-func toNotice(n *models.Notice) any {
-	if n == nil {
-		return nil
-	}
+func toNotice(n *models.Notice) Notice {
 	return Notice{
 		Target: string(n.Target), At: n.At.UTC(), Code: string(n.Code), Text: n.Text, Observed: toCapacity(n.Observed),
 		Until: timeOrNone(n.Until), Times: n.Times, Before: toMarks(&n.Before), Marks: toMarks(&n.Marks),

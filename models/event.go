@@ -109,7 +109,7 @@ const EventSource = "/pilotlight"
 
 // MarshalJSON implements json.Marshaler with the JSON format of CloudEvents 1.0.
 func (e Event) MarshalJSON() ([]byte, error) {
-	payload, err := e.payload()
+	payload, err := e.Payload()
 	if err != nil {
 		return nil, err
 	}
@@ -127,39 +127,74 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// payload returns the payload of the event's type.
-func (e *Event) payload() (any, error) {
-	var p any
-	missing, others := true, 0
-	for _, set := range []bool{
-		e.Decision != nil, e.Approval != nil, e.Action != nil, e.Outcome != nil, e.Control != nil, e.Notice != nil, e.Hint != nil, e.Advice != nil,
+// Payload returns the payload of the event's type, a pointer. An event without it, or with another one too, is ErrInvalid.
+func (e *Event) Payload() (any, error) {
+	set := 0
+	for _, p := range [...]any{
+		orNil(e.Decision), orNil(e.Approval), orNil(e.Action), orNil(e.Outcome), orNil(e.Control), orNil(e.Notice), orNil(e.Hint), orNil(e.Advice),
 	} {
-		if set {
-			others++
+		if p != nil {
+			set++
 		}
 	}
-	switch e.Type {
+	if p := e.part(e.Type); p != nil && set == 1 {
+		return p, nil
+	}
+	return nil, fmt.Errorf("event %s of type %q has no payload of that type, or another one too: %w", e.ID, e.Type, ErrInvalid)
+}
+
+// orNil returns a pointer, or nil for a nil one.
+func orNil[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return p
+}
+
+// part returns the payload of a type, nil if there is none.
+func (e *Event) part(t EventType) any {
+	switch t {
 	case EventDecision:
-		p, missing = e.Decision, e.Decision == nil
+		return orNil(e.Decision)
 	case EventApproval:
-		p, missing = e.Approval, e.Approval == nil
+		return orNil(e.Approval)
 	case EventAction:
-		p, missing = e.Action, e.Action == nil
+		return orNil(e.Action)
 	case EventOutcome:
-		p, missing = e.Outcome, e.Outcome == nil
+		return orNil(e.Outcome)
 	case EventControl:
-		p, missing = e.Control, e.Control == nil
+		return orNil(e.Control)
 	case EventNotice:
-		p, missing = e.Notice, e.Notice == nil
+		return orNil(e.Notice)
 	case EventHint:
-		p, missing = e.Hint, e.Hint == nil
+		return orNil(e.Hint)
 	case EventAdvice:
-		p, missing = e.Advice, e.Advice == nil
+		return orNil(e.Advice)
 	}
-	if missing || others != 1 {
-		return nil, fmt.Errorf("event %s of type %q has no payload of that type, or another one too: %w", e.ID, e.Type, ErrInvalid)
+	return nil
+}
+
+// prepare gives the event an empty payload of a type and returns it, nil for an unknown type.
+func (e *Event) prepare(t EventType) any {
+	switch t {
+	case EventDecision:
+		e.Decision = new(Decision)
+	case EventApproval:
+		e.Approval = new(Approval)
+	case EventAction:
+		e.Action = new(Action)
+	case EventOutcome:
+		e.Outcome = new(Outcome)
+	case EventControl:
+		e.Control = new(Control)
+	case EventNotice:
+		e.Notice = new(Notice)
+	case EventHint:
+		e.Hint = new(HintRecord)
+	case EventAdvice:
+		e.Advice = new(AdviceRecord)
 	}
-	return p, nil
+	return e.part(t)
 }
 
 // event returns the event without its payload.
@@ -192,33 +227,8 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return err
 	}
-	var into any
-	switch in.Type {
-	case EventDecision:
-		out.Decision = new(Decision)
-		into = out.Decision
-	case EventApproval:
-		out.Approval = new(Approval)
-		into = out.Approval
-	case EventAction:
-		out.Action = new(Action)
-		into = out.Action
-	case EventOutcome:
-		out.Outcome = new(Outcome)
-		into = out.Outcome
-	case EventControl:
-		out.Control = new(Control)
-		into = out.Control
-	case EventNotice:
-		out.Notice = new(Notice)
-		into = out.Notice
-	case EventHint:
-		out.Hint = new(HintRecord)
-		into = out.Hint
-	case EventAdvice:
-		out.Advice = new(AdviceRecord)
-		into = out.Advice
-	default:
+	into := out.prepare(in.Type)
+	if into == nil {
 		return fmt.Errorf("event %q of unknown type %q: %w", in.ID, in.Type, ErrInvalid)
 	}
 	if err := json.Unmarshal(in.Data, into); err != nil {

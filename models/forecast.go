@@ -170,3 +170,21 @@ func Overlap(start time.Time, step time.Duration, n int, from, to time.Time) (lo
 	b = min(max(b, a), int64(n))
 	return int(a), int(b)
 }
+
+// Scaled returns the forecast with step h multiplied by factor(h), which must be finite and not negative.
+func (f *Forecast) Scaled(factor func(h int) float64) Forecast {
+	out := *f
+	out.mean = slices.Clone(f.mean)
+	out.values = make([][]float64, len(f.values))
+	for l := range f.values {
+		out.values[l] = slices.Clone(f.values[l])
+	}
+	for h := range out.mean {
+		by := factor(h)
+		out.mean[h] *= by
+		for l := range out.values {
+			out.values[l][h] *= by
+		}
+	}
+	return out
+}

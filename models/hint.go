@@ -1,8 +1,10 @@
 package models
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -58,12 +60,7 @@ func (s *HintSelector) matchesTarget(id string) bool {
 }
 
 func (s *HintSelector) matchesGroup(group string) bool {
-	for _, g := range s.Groups {
-		if g == group {
-			return true
-		}
-	}
-	return len(s.Groups) == 0
+	return len(s.Groups) == 0 || slices.Contains(s.Groups, group)
 }
 
 func (s *HintSelector) matchesLabels(labels map[string]string) bool {
@@ -104,34 +101,49 @@ type Hint struct {
 
 // Validate says why a hint cannot be used, or returns nil. It does not read the recurrence.
 func (h *Hint) Validate() error {
-	fail := func(format string, args ...any) error {
-		return fmt.Errorf("hint: "+format+": %w", append(args, ErrInvalid)...)
-	}
-	switch {
-	case h.Start.IsZero() || h.End.IsZero():
-		return fail("start and end are needed")
-	case !representable(h.Start) || !representable(h.End):
-		return fail("start %s or end %s is outside the years 1678 to 2262", h.Start, h.End)
-	case !h.End.After(h.Start):
-		return fail("end %s is not after start %s", h.End.Format(time.RFC3339), h.Start.Format(time.RFC3339))
-	case h.End.Sub(h.Start) > MaxHintSpan:
-		return fail("it takes %s, longer than %s; use a recurrence, or change the limits of the target", h.End.Sub(h.Start), MaxHintSpan)
-	case h.Multiplier == 0 && h.Floor == 0:
-		return fail("give it a multiplier or a floor, or it says nothing")
-	case math.IsNaN(h.Multiplier) || h.Multiplier < 0 || h.Multiplier > MaxHintMultiplier:
-		return fail("multiplier %v is not above 0 and up to %d", h.Multiplier, MaxHintMultiplier)
-	case h.Floor < 0 || h.Floor > MaxHintFloor:
-		return fail("floor %d is not from 0 to %d", h.Floor, MaxHintFloor)
-	case !(h.Confidence >= 0 && h.Confidence <= 1):
-		return fail("confidence %v is not from 0 to 1", h.Confidence)
+	if err := cmp.Or(h.validateTimes(), h.validateNumbers()); err != nil {
+		return err
 	}
 	if err := h.Selector.validate(); err != nil {
 		return err
 	}
-	for _, text := range []string{h.Reason, h.Author, h.Recurrence, h.TimeZone, h.Advisor} {
+	for _, text := range []string{h.ID, h.Reason, h.Author, h.Recurrence, h.TimeZone, h.Advisor} {
 		if len(text) > maxHintText || !utf8.ValidString(text) {
-			return fail("a text of %d bytes is longer than %d, or not UTF-8", len(text), maxHintText)
+			return badHint("a text of %d bytes is longer than %d, or not UTF-8", len(text), maxHintText)
 		}
+	}
+	return nil
+}
+
+// badHint says what is wrong with a hint.
+func badHint(format string, args ...any) error {
+	return fmt.Errorf("hint: "+format+": %w", append(args, ErrInvalid)...)
+}
+
+func (h *Hint) validateTimes() error {
+	switch {
+	case h.Start.IsZero() || h.End.IsZero():
+		return badHint("start and end are needed")
+	case !representable(h.Start) || !representable(h.End):
+		return badHint("start %s or end %s is outside the years 1678 to 2262", h.Start, h.End)
+	case !h.End.After(h.Start):
+		return badHint("end %s is not after start %s", h.End.Format(time.RFC3339), h.Start.Format(time.RFC3339))
+	case h.End.Sub(h.Start) > MaxHintSpan:
+		return badHint("it takes %s, longer than %s; use a recurrence, or change the limits of the target", h.End.Sub(h.Start), MaxHintSpan)
+	}
+	return nil
+}
+
+func (h *Hint) validateNumbers() error {
+	switch {
+	case h.Multiplier == 0 && h.Floor == 0:
+		return badHint("give it a multiplier or a floor, or it says nothing")
+	case math.IsNaN(h.Multiplier) || h.Multiplier < 0 || h.Multiplier > MaxHintMultiplier:
+		return badHint("multiplier %v is not above 0 and up to %d", h.Multiplier, MaxHintMultiplier)
+	case h.Floor < 0 || h.Floor > MaxHintFloor:
+		return badHint("floor %d is not from 0 to %d", h.Floor, MaxHintFloor)
+	case !(h.Confidence >= 0 && h.Confidence <= 1):
+		return badHint("confidence %v is not from 0 to 1", h.Confidence)
 	}
 	return nil
 }

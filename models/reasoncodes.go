@@ -61,6 +61,8 @@ const (
 	ReasonLease             ReasonCode = "lease"
 	ReasonExpired           ReasonCode = "expired"
 	ReasonChanged           ReasonCode = "current_changed"
+	ReasonHint              ReasonCode = "hint"
+	ReasonHintFloor         ReasonCode = "hint_floor"
 )
 
 // reasonMeanings explains each code in words a stranger understands.
@@ -119,6 +121,8 @@ var reasonMeanings = map[ReasonCode]string{
 	ReasonLease:             "another Pilotlight holds the target",
 	ReasonExpired:           "its turn did not come in time, so it is decided anew",
 	ReasonChanged:           "the platform shows another capacity than the one decided on, so it is decided anew",
+	ReasonHint:              "an event that was announced changes the load that is to be expected",
+	ReasonHintFloor:         "raised to the floor that was announced for an event",
 	ReasonRestored:          "an operator gives the target back the capacity that it had before Pilotlight",
 	ReasonStopped:           "an operator has paused again, which ends the restore; run it again to go on",
 	ReasonMoved:             "the target is something else on its platform now, so what was set before says nothing about it",

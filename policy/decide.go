@@ -25,6 +25,7 @@ func (p *Policy) propose(pr *proposal, d *models.Decision) {
 			models.Num("steps", float64(bins)), models.Num("in_use", float64(m.inUse())))
 	}
 	p.explain(pr)
+	p.heed(pr)
 	if keep := m.cost.of[pr.strategy].keep; p.keepAliveIsOurs(f) {
 		pr.keep, pr.keepSet = models.Seconds(math.Round(keep)), true
 		pr.because(models.ReasonKeepAlive,
@@ -137,20 +138,31 @@ func (p *Policy) forecastMix(pr *proposal, mix *mixture) bool {
 		pr.reasons = append(pr.reasons, *f.Forecast.Unfit())
 		return false
 	}
-	from, to := p.Reads(f, m)
-	lo, hi := f.Forecast.Steps(from, to)
-	if lo == hi {
+	if !p.mixOf(pr, f.Forecast, mix) {
+		_, to := p.Reads(f, m)
 		pr.because(models.ReasonNoForecast,
 			models.Num("horizon_s", f.Forecast.End().Sub(f.Now).Seconds()),
 			models.Num("needed_s", to.Sub(f.Now).Seconds()))
 		return false
 	}
-	perSecond := 1 / (f.Forecast.Step().Seconds() * float64(hi-lo))
+	return mix.n > 0
+}
+
+// mixOf turns the quantiles of a forecast into rates, for the time that the decision is for. It reports false if the forecast does not
+// reach that far.
+func (p *Policy) mixOf(pr *proposal, forecast *models.Forecast, mix *mixture) bool {
+	f, m := pr.facts, pr.memory
+	from, to := p.Reads(f, m)
+	lo, hi := forecast.Steps(from, to)
+	if lo == hi {
+		return false
+	}
+	perSecond := 1 / (forecast.Step().Seconds() * float64(hi-lo))
 	for j := range maxMix {
 		level := (float64(j) + 0.5) / maxMix
 		sum := 0.0
 		for h := lo; h < hi; h++ {
-			sum += f.Forecast.Quantile(level, h)
+			sum += forecast.Quantile(level, h)
 		}
 		mix.add(sum * perSecond)
 	}
@@ -161,7 +173,7 @@ func (p *Policy) forecastMix(pr *proposal, mix *mixture) bool {
 		}
 	}
 	mix.duration = m.spec.taken(mix.duration)
-	return mix.n > 0
+	return true
 }
 
 // price says what the decided floor is expected to cost and to save.

@@ -69,6 +69,7 @@ func demandOf(c *Case) demand {
 	if d.pr.predicted >= 0 {
 		p.forecastMix(&d.pr, &d.pr.mix)
 	}
+	d.pr.mix.announce(f.Ahead, c.Memory)
 	d.most = want
 	if !d.pr.haveKnown {
 		// The floor last set stands in for the present one, and nothing is lowered below that.

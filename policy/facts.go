@@ -30,6 +30,8 @@ type Facts struct {
 	Forecast         *models.Forecast
 	NoForecast       *models.Reason
 	DurationForecast *models.Forecast
+	// Ahead is what was announced for the time that the decision is for; nil is nothing.
+	Ahead *Ahead
 	// Marks are past actions, for the cooldowns.
 	Marks models.Marks
 	// Warming says that the history does not suffice yet, so the floor must not fall.

@@ -53,6 +53,7 @@ type guard struct {
 func guards() []guard {
 	return []guard{
 		{"missing data", guardMissing, false},
+		{"announced floor", guardHint, true},
 		{"unknown current floor", guardCurrent, false},
 		{"restart", guardRestart, true},
 		{"stabilisation", guardStabilise, false},

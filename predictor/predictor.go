@@ -25,3 +25,6 @@ type QuantileForecaster interface {
 	// Errors are those of Forecaster.Forecast.
 	ForecastQuantiles(levels []float64, dst [][]float64) error
 }
+
+// Sibling returns an empty predictor of the same configuration.
+func (p *Predictor) Sibling() *Predictor { return p.shared.New() }

@@ -26,6 +26,9 @@ func (e *Engine) checkpoint(ctx context.Context) {
 	// Turns are counted and not read from the clock, else Steps that take longer than an interval skip the same units for ever.
 	turn := e.turn % turns
 	if turn == 0 {
+		if err := e.saveMerits(ctx); err != nil {
+			e.log.WarnContext(ctx, "records of advice could not be saved", "err", err)
+		}
 		for _, s := range e.sources {
 			s.mark = s.cursor
 		}

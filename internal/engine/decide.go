@@ -65,6 +65,7 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 		u.skip(end)
 	}
 	u.forecast = nil
+	e.hear(u)
 	e.observe(ctx, u, now)
 	d := e.decide(u, now, sourceErr)
 	if e.parts.Allocator.Concerns(u.policy) {
@@ -95,8 +96,10 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 		Unpriced:  set.Unpriced,
 		Notes:     u.notes,
 	}
-	u.predict(u.policy.Reads(&u.facts, u.memory))
+	from, to := u.policy.Reads(&u.facts, u.memory)
+	u.predict(from, to)
 	u.facts.Forecast, u.facts.NoForecast = u.forecast, u.noForecast
+	u.facts.Ahead = u.lookAhead(now, from, to)
 	if u.rival != "" {
 		reason := models.Because(models.ReasonTargetInTwoPlaces)
 		reason.Detail = fmt.Sprintf("collectors %q and %q", u.source, u.rival)
@@ -104,6 +107,9 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 		return e.hold(u, now, reason)
 	}
 	d := u.policy.Decide(&u.facts, u.memory)
+	if u.facts.Ahead != nil {
+		u.lift.trials.note(from, u.facts.Ahead)
+	}
 	u.reach(&d)
 	explain(&d, u, sourceErr)
 	return d

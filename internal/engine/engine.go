@@ -105,6 +105,8 @@ type Parts struct {
 	Actuators map[string]actuators.Actuator
 	Resolver  Resolver
 	Predictor predictor.Config
+	// Hints are events that configuration announces.
+	Hints []models.Hint
 	// Allocator shares quotas and budgets between the targets; nil shares none.
 	Allocator *policy.Allocator
 }
@@ -151,11 +153,19 @@ type Engine struct {
 	// turn counts the Steps that saved states since the last reload.
 	turn int64
 
+	// book holds the hints in force; heard is the book that the running Step goes by, with the occasions near it.
+	book      atomic.Pointer[book]
+	heard     *book
+	occasions []occasion
+	// merits are the records of who gives hints, for the Step; scores are what readers see of them.
+	merits map[meritKey]*merit
+	scores atomic.Pointer[[]models.HintScore]
+
 	// sheet is where a forecast lies that somebody asked for, if the engine is Alone.
 	sheet predictor.Sheet
 
 	view atomic.Pointer[view]
-	// orders serialises Pause and Resume, so that journal and memory agree on which came last.
+	// orders serialises Pause, Resume and the changes of hints, so that journal and memory agree on which came last.
 	orders sync.Mutex
 	pause  atomic.Pointer[models.PauseState]
 	// journalErr is the last error of the journal, nil when it works.
@@ -173,7 +183,9 @@ func New(parts Parts, deps Deps) (*Engine, error) {
 	e := &Engine{
 		deps: deps, log: deps.Logger, metrics: newMetrics(deps.Registerer), checks: checks(),
 		byID: map[models.TargetID]*unit{}, restored: map[models.TargetID]*remembered{}, refused: map[models.TargetID]models.RefusedTarget{},
+		merits: map[meritKey]*merit{},
 	}
+	e.scores.Store(&[]models.HintScore{})
 	e.pause.Store(&models.PauseState{})
 	e.install(parts)
 	e.publish()
@@ -193,6 +205,9 @@ func (p *Parts) validate() error {
 	if p.Resolver == nil {
 		errs = append(errs, errors.New("resolver is missing"))
 	}
+	if _, err := compile(p.Hints); err != nil {
+		errs = append(errs, err)
+	}
 	if err := p.Predictor.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("predictor: %w", err))
 	}
@@ -208,6 +223,7 @@ func (e *Engine) install(parts Parts) {
 	for _, s := range e.sources {
 		old[s.Name] = s
 	}
+	e.installHints(parts.Hints)
 	if parts.Allocator == nil {
 		// Without limits there may still be objectives that targets have in common.
 		parts.Allocator = &policy.Allocator{}
@@ -301,7 +317,7 @@ func (e *Engine) reassign(u *unit) bool {
 		return false
 	}
 	u.target, u.policy, u.actuator = a.Target, a.Policy, actuator
-	u.observedAt, u.prepared = time.Time{}, false
+	u.observedAt, u.prepared, u.heard = time.Time{}, false, 0
 	u.unseen, u.refused = backoff{}, backoff{} // what was refused may be allowed now
 	u.rehome(e.deps.Clock().UTC())
 	return true
@@ -323,6 +339,7 @@ type remembered struct {
 func (e *Engine) Restore(ctx context.Context) error {
 	e.step.Lock()
 	defer e.step.Unlock()
+	var records []models.HintRecord
 	err := e.deps.Journal.Latest(ctx, func(ev models.Event) error {
 		if ev.Time.After(e.last) {
 			e.last = ev.Time
@@ -330,6 +347,13 @@ func (e *Engine) Restore(ctx context.Context) error {
 		if ev.Type == models.EventControl {
 			state := models.PauseState{Paused: ev.Control.Paused, Since: ev.Control.At, By: ev.Control.By, Note: ev.Control.Note}
 			e.setPause(state)
+			return nil
+		}
+		if ev.Type == models.EventHint {
+			records = append(records, *ev.Hint)
+			return nil
+		}
+		if ev.Type == models.EventAdvice {
 			return nil
 		}
 		r := e.restored[ev.Target]
@@ -343,6 +367,8 @@ func (e *Engine) Restore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("restore from the journal: %w", err)
 	}
+	e.recallHints(ctx, records)
+	e.loadMerits(ctx)
 	e.loadCursors(ctx)
 	return nil
 }
@@ -385,7 +411,7 @@ func (r *remembered) open() *models.Action {
 func (e *Engine) Close(ctx context.Context) error {
 	e.step.Lock()
 	defer e.step.Unlock()
-	return errors.Join(e.recordClosed(ctx), e.saveAll(ctx))
+	return errors.Join(e.recordClosed(ctx), e.saveMerits(ctx), e.saveAll(ctx))
 }
 
 // recordClosed records the outcomes that the journal could not take before.

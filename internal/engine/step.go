@@ -29,6 +29,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) error {
 	for _, s := range e.sources {
 		failed[s.Name] = s.err
 	}
+	e.announce(now)
 	e.look(ctx, now)
 	plans := make([]plan, len(e.units))
 	e.each(len(e.units), func(i int) { plans[i] = e.work(ctx, e.units[i], now, end, failed[e.units[i].source]) })
@@ -37,6 +38,10 @@ func (e *Engine) Step(ctx context.Context, now time.Time) error {
 	}
 	e.share(ctx, plans, now, failed)
 	e.carryOut(ctx, plans)
+	if len(e.heard.hints) > 0 {
+		e.reward()
+		e.endHints(ctx, now)
+	}
 	e.forgetVanished(ctx, now)
 	e.checkpoint(ctx)
 	e.publish()

@@ -46,6 +46,10 @@ type unit struct {
 	recent recent
 	bin    policy.Bin
 
+	// heard is the turn of the book that lift goes by; lift is nil if no hint is about the target.
+	heard uint64
+	lift  *lift
+
 	// rival names another source that reports the same target; "" is none.
 	rival string
 
@@ -212,8 +216,14 @@ func (u *unit) push(data *collectors.TargetData) {
 		Concurrency: at(models.SignalConcurrency), ColdStarts: at(models.SignalColdStarts),
 		QueueDepth: at(models.SignalQueueDepth),
 	}
-	u.predictor.Update(u.bin.Invocations)
-	u.memory.Observe(u.bin)
+	u.update(u.bin.Invocations)
+	if u.lift == nil {
+		u.memory.Observe(u.bin)
+	} else {
+		alive := u.memory.InUseWithin(u.memory.KeptFor())
+		u.memory.Observe(u.bin)
+		u.lift.trials.judge(u, alive)
+	}
 	u.recent.push(u.next, at)
 	u.next = u.next.Add(u.step)
 	if !math.IsNaN(u.bin.Invocations) {
@@ -279,6 +289,7 @@ func (e *Engine) reset(u *unit) {
 	defer u.own.Unlock()
 	u.predictor = e.newPredictor(u.step)
 	u.memory, u.prepared = policy.NewMemory(), false
+	u.heard, u.lift = 0, nil
 	u.recent = newRecent(u.step, e.parts.Settings.Recent)
 	u.next, u.lastSample, u.known = time.Time{}, time.Time{}, 0
 }

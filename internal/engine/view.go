@@ -123,11 +123,24 @@ func (e *Engine) Forecast(id models.TargetID) (models.Forecast, error) {
 	case p.unfit, p.forecast != nil:
 		u.own.Lock()
 		defer u.own.Unlock()
-		return u.predictor.Forecast(u.id, models.SignalInvocations, u.next)
+		f, err := u.predictor.Forecast(u.id, models.SignalInvocations, u.next)
+		return u.hinted(f), err
 	case p.reason != nil:
 		return models.Forecast{}, fmt.Errorf("forecast of %q: %s: %w", id, p.reason, models.ErrInsufficientHistory)
 	}
 	return models.Forecast{}, fmt.Errorf("forecast of %q: %w", id, models.ErrNoData)
+}
+
+// hinted is a forecast with the events that are announced for its time, as far as they count.
+func (u *unit) hinted(f models.Forecast) models.Forecast {
+	if u.lift == nil || len(u.lift.effects) == 0 {
+		return f
+	}
+	return f.Scaled(func(h int) float64 {
+		from := f.Start().Add(time.Duration(h) * f.Step())
+		applied, _ := u.lift.times(from, from.Add(f.Step()))
+		return applied
+	})
 }
 
 // Explain says how a target's forecast comes about, or returns models.ErrNotFound. It is worked out when it is asked for, from what
@@ -154,7 +167,7 @@ func (e *Engine) ForecastAt(id models.TargetID, at time.Time) (f models.Forecast
 	h = nearest(at.Sub(u.next), u.step, u.predictor.Horizon())
 	if made := p.forecast; made != nil {
 		if k := int(u.next.Add(time.Duration(h)*u.step).Sub(made.Start()) / u.step); k >= 0 && k < made.Horizon() {
-			return *made, k, nil
+			return u.hinted(*made), k, nil
 		}
 	}
 	sheet := &e.sheet
@@ -165,7 +178,7 @@ func (e *Engine) ForecastAt(id models.TargetID, at time.Time) (f models.Forecast
 	if err != nil {
 		return models.Forecast{}, 0, err
 	}
-	return *made, 0, nil
+	return u.hinted(*made), 0, nil
 }
 
 // nearest is the step that holds what lies ahead, or the nearest one of n.
