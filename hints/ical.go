@@ -1,7 +1,6 @@
 package hints
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -54,6 +53,8 @@ type Defaults struct {
 	Now time.Time
 	// Strict makes any problem an error.
 	Strict bool
+	// Stop, unless nil, is asked before each event; an error of it ends the import.
+	Stop func() error
 }
 
 // Problem is an event that no hint came of.
@@ -121,7 +122,7 @@ func eventID(calendar, uid string) string {
 //
 // The load of an event comes from its properties X-PILOTLIGHT-MULTIPLIER and X-PILOTLIGHT-FLOOR, else from its categories, else from
 // d.Effect; its targets likewise from X-PILOTLIGHT-TARGETS, -GROUPS and -LABELS.
-func ImportICal(ctx context.Context, r io.Reader, d Defaults) (*Import, error) {
+func ImportICal(r io.Reader, d Defaults) (*Import, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxCalendarBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the calendar: %w", err)
@@ -138,7 +139,7 @@ func ImportICal(ctx context.Context, r io.Reader, d Defaults) (*Import, error) {
 		return nil, err
 	}
 	in := &importer{d: &d, zones: zones, out: &Import{calendar: calendarID(d.Calendar)}}
-	if err := in.run(ctx, cal.events); err != nil {
+	if err := in.run(cal.events); err != nil {
 		return nil, err
 	}
 	if d.Strict {
@@ -174,7 +175,7 @@ type importer struct {
 }
 
 // run goes through the events by UID, for an event may come with changes of single occurrences of it, before or after it.
-func (in *importer) run(ctx context.Context, events []*event) error {
+func (in *importer) run(events []*event) error {
 	byUID := map[string][]*event{}
 	var order []string
 	for _, e := range events {
@@ -189,8 +190,10 @@ func (in *importer) run(ctx context.Context, events []*event) error {
 		byUID[uid] = append(byUID[uid], e)
 	}
 	for _, uid := range order {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("read the calendar: %w", err)
+		if in.d.Stop != nil {
+			if err := in.d.Stop(); err != nil {
+				return fmt.Errorf("read the calendar: %w", err)
+			}
 		}
 		in.out.events = append(in.out.events, eventID(in.out.calendar, uid))
 		in.series(byUID[uid])

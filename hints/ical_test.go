@@ -26,7 +26,7 @@ func importFile(t *testing.T, file string, d Defaults) *Import {
 
 func importText(t *testing.T, text string, d Defaults) *Import {
 	t.Helper()
-	out, err := ImportICal(t.Context(), strings.NewReader(text), d)
+	out, err := ImportICal(strings.NewReader(text), d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestFilesThatAreNoCalendars(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.say, func(t *testing.T) {
 			t.Parallel()
-			im, err := ImportICal(t.Context(), strings.NewReader(c.text), c.d)
+			im, err := ImportICal(strings.NewReader(c.text), c.d)
 			if im != nil || !errors.Is(err, models.ErrInvalid) || !strings.Contains(err.Error(), c.say) {
 				t.Errorf("import %v, error %v, want an invalid one that says %q", im, err, c.say)
 			}
@@ -288,7 +288,7 @@ func TestFoldingChangesNothing(t *testing.T) {
 			at := rapid.IntRange(1, len(line)-1).Draw(t, "at")
 			b.WriteString(line[:at] + rapid.SampledFrom([]string{"\r\n ", "\n\t", "\r "}).Draw(t, "fold") + line[at:] + "\n")
 		}
-		im, err := ImportICal(t.Context(), strings.NewReader(b.String()), novemberDefaults())
+		im, err := ImportICal(strings.NewReader(b.String()), novemberDefaults())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,7 +310,7 @@ func FuzzImportICal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		d := novemberDefaults()
 		d.Effect = Effect{Multiplier: 2}
-		im, err := ImportICal(t.Context(), strings.NewReader(text), d)
+		im, err := ImportICal(strings.NewReader(text), d)
 		if err != nil {
 			if !errors.Is(err, models.ErrInvalid) {
 				t.Errorf("error %v is not an invalid one", err)
