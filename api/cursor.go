@@ -20,6 +20,7 @@ type cursorKind string
 const (
 	cursorTarget cursorKind = "t"
 	cursorEvent  cursorKind = "e"
+	cursorHint   cursorKind = "h"
 )
 
 // encodeCursor makes a cursor. It names the last item seen, not a position, so a list that changes meanwhile neither repeats

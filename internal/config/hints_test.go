@@ -68,7 +68,7 @@ func TestBadHints(t *testing.T) {
 		"hints: [{start: 2026-01-01, duration: 1h, floor: 1, recurrence: FREQ=SECONDLY}]":                                 "hints[0]: recurrence: FREQ=SECONDLY is more often",
 		"hints: [{id: a, start: 2026-01-01, duration: 1h, floor: 1}, {id: a, start: 2027, duration: 1h, floor: 1}]":       `hints[1].start: "2027" is no time`,
 		"hints: [{id: a, start: 2026-01-01, duration: 1h, floor: 1}, {id: a, start: 2027-01-01, duration: 1h, floor: 1}]": `hints[1].id: "a" is the name of entry [0] too`,
-		"hints: [{multiplyer: 2}]":                    `did you mean "multiplier"?`,
+		"hints: [{multiplie: 2}]":                     `did you mean "multiplier"?`,
 		"hint_calendars: [{name: x}]":                 "hint_calendars[0].file: is missing",
 		"hint_calendars: [{file: there/is/none.ics}]": `hint_calendars[0].file: "there/is/none.ics" cannot be read: no such file`,
 		"hint_calendars: [{file: hints_test.go}]":     `hint_calendars[0].file: "hints_test.go": calendar: line 1:`,
