@@ -18,7 +18,7 @@ import (
 // The environment of commands that talk to a daemon.
 const (
 	envServer = "PILOTLIGHT_SERVER"
-	envToken  = "PILOTLIGHT_TOKEN" //nolint:gosec // the name of a variable, not a secret
+	envToken  = "PILOTLIGHT_TOKEN"
 )
 
 const (

@@ -119,16 +119,37 @@ func AddHint(ctx context.Context, stdio IO, o AddHintOptions) error {
 // order reads the flags, and checks what it says before it is sent.
 func (o *AddHintOptions) order() (*api.HintOrder, error) {
 	out := &api.HintOrder{ID: o.ID, Recurrence: o.Recurrence, TimeZone: o.TimeZone, Multiplier: o.Multiplier, Floor: o.Floor, Reason: o.Reason}
-	var err error
-	if out.Start, err = hintTime("start", o.Start, o.TimeZone); err != nil {
+	if err := o.times(out); err != nil {
 		return nil, err
+	}
+	labels, err := pairs("label", o.Labels)
+	if err != nil {
+		return nil, err
+	}
+	if o.Targets != nil || o.Groups != nil || labels != nil {
+		out.Selector = &api.HintSelector{Targets: o.Targets, Groups: o.Groups, Labels: labels}
+	}
+	_, err = hints.Compile(models.Hint{
+		Start: out.Start, End: out.End, Recurrence: out.Recurrence, TimeZone: out.TimeZone, Except: out.Except, Multiplier: out.Multiplier, Floor: out.Floor,
+		Selector: models.HintSelector{Targets: o.Targets, Groups: o.Groups, Labels: labels}, Reason: out.Reason,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return out, nil
+}
+
+// times reads when the event takes place.
+func (o *AddHintOptions) times(out *api.HintOrder) (err error) {
+	if out.Start, err = hintTime("start", o.Start, o.TimeZone); err != nil {
+		return err
 	}
 	switch {
 	case (o.End == "") == (o.Duration == 0):
-		return nil, fmt.Errorf("%w: give either --end or --duration", ErrUsage)
+		return fmt.Errorf("%w: give either --end or --duration", ErrUsage)
 	case o.End != "":
 		if out.End, err = hintTime("end", o.End, o.TimeZone); err != nil {
-			return nil, err
+			return err
 		}
 	default:
 		out.End = out.Start.Add(o.Duration)
@@ -136,25 +157,11 @@ func (o *AddHintOptions) order() (*api.HintOrder, error) {
 	for _, text := range o.Except {
 		t, err := hintTime("except", text, o.TimeZone)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		out.Except = append(out.Except, t)
 	}
-	sel := api.HintSelector{Targets: o.Targets, Groups: o.Groups}
-	if sel.Labels, err = pairs("label", o.Labels); err != nil {
-		return nil, err
-	}
-	if sel.Targets != nil || sel.Groups != nil || sel.Labels != nil {
-		out.Selector = &sel
-	}
-	_, err = hints.Compile(models.Hint{
-		Start: out.Start, End: out.End, Recurrence: out.Recurrence, TimeZone: out.TimeZone, Except: out.Except, Multiplier: out.Multiplier, Floor: out.Floor,
-		Selector: models.HintSelector{Targets: sel.Targets, Groups: sel.Groups, Labels: sel.Labels}, Reason: out.Reason,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
-	}
-	return out, nil
+	return nil
 }
 
 // RemoveHints takes hints back.
