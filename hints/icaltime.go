@@ -17,6 +17,8 @@ const (
 	// maxDigits and maxSum keep a duration far from what time.Duration can hold, and beyond what a hint may take.
 	maxDigits = 8
 	maxSum    = 2 * models.MaxHintSpan
+	// maxZoneName is longer than any name of a zone with all that programs put before it.
+	maxZoneName = 200
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -34,6 +36,7 @@ type zones struct {
 	floating string            // IANA name of the zone of times that name none
 	named    map[string]string // from TZID to IANA name
 	loaded   map[string]*time.Location
+	unknown  map[string]bool
 }
 
 // location remembers the zones that were looked up, for that reads a file.
@@ -50,7 +53,7 @@ func (z *zones) location(name string) (*time.Location, error) {
 
 // newZones looks the zones of a calendar up. A VTIMEZONE that is called otherwise than an IANA zone may say which one it is (X-LIC-LOCATION), or have the same offset all year.
 func newZones(cal *calendar, d *Defaults) (*zones, error) {
-	z := &zones{named: map[string]string{}, loaded: map[string]*time.Location{}}
+	z := &zones{named: map[string]string{}, loaded: map[string]*time.Location{}, unknown: map[string]bool{}}
 	for name, zone := range d.TimeZones {
 		if _, err := z.location(zone); err != nil {
 			return nil, err
@@ -92,12 +95,19 @@ func (z *zones) lookup(name string) (string, bool) {
 	if zone, ok := windowsZone(name); ok {
 		return zone, true
 	}
+	if len(name) > maxZoneName || z.unknown[name] {
+		return "", false
+	}
 	for rest := strings.Trim(name, "/"); rest != ""; {
 		if _, err := z.location(rest); err == nil {
 			return rest, true
 		}
+		if strings.EqualFold(rest, "utc") { // Exchange writes tzone://Microsoft/Utc
+			return "Etc/UTC", true
+		}
 		_, rest, _ = strings.Cut(rest, "/")
 	}
+	z.unknown[name] = true
 	return "", false
 }
 
@@ -182,7 +192,7 @@ func parseDuration(text string) (days int, length time.Duration, err error) {
 	inDays, ok1 := sumUnits(dates, false)
 	inTime, ok2 := sumUnits(times, true)
 	if !ok || !ok1 || !ok2 || hasTime == (times == "") || dates+times == "" {
-		return 0, 0, fmt.Errorf("DURATION %.40q is not like PT1H30M, P1D or P2W", text)
+		return 0, 0, fmt.Errorf("DURATION %.40q is not like PT1H30M, P1D or P2W, or is too long", text)
 	}
 	return int(inDays / day), inTime, nil
 }
