@@ -103,6 +103,7 @@ type Deps struct {
 	Audit           Audit
 	Control         Control
 	Restorer        Restorer
+	Hints           Hints
 	Admin           Admin
 	Backtests       Backtests
 	// Gatherer is what /metrics shows; Registerer takes the metrics of this package.
@@ -135,6 +136,7 @@ func (d *Deps) validate() error {
 	need(d.Audit != nil, "audit is missing")
 	need(d.Control != nil, "control is missing")
 	need(d.Restorer != nil, "restorer is missing")
+	need(d.Hints != nil, "hints are missing")
 	need(d.Admin != nil, "admin is missing")
 	need(d.Backtests != nil, "backtests are missing")
 	need(d.Gatherer != nil, "gatherer is missing")

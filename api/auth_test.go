@@ -54,7 +54,7 @@ func TestAuthorisation(t *testing.T) {
 			case health:
 			case !tc.known:
 				want = "401"
-			case method == http.MethodPost && !tc.operator:
+			case (method == http.MethodPost || method == http.MethodDelete) && !tc.operator:
 				want = "403"
 			}
 			got := "through"
@@ -189,7 +189,7 @@ func TestNew(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := api.New(api.Deps{}); err == nil || strings.Count(err.Error(), "missing") != 13 {
+	if _, err := api.New(api.Deps{}); err == nil || strings.Count(err.Error(), "missing") != 14 {
 		t.Errorf("nothing given: %v", err)
 	}
 }

@@ -21,6 +21,7 @@ const (
 	cursorTarget cursorKind = "t"
 	cursorSaving cursorKind = "s"
 	cursorEvent  cursorKind = "e"
+	cursorHint   cursorKind = "h"
 )
 
 // encodeCursor makes a cursor. It names the last item seen, not a position, so a list that changes meanwhile neither repeats

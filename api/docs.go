@@ -50,7 +50,7 @@ func (s *server) renderDocs() ([]byte, error) {
 	var tags []string
 	for _, path := range slices.Sorted(maps.Keys(spec.Paths)) {
 		item := spec.Paths[path]
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Delete} {
 			if op == nil {
 				continue
 			}
@@ -84,9 +84,24 @@ func (s *server) operationView(op *huma.Operation) operationView {
 		view.Params = append(view.Params, paramView{Name: p.Name, In: p.In, Type: typeText(p.Schema), Meaning: p.Description})
 	}
 	if op.RequestBody != nil && op.Method == http.MethodPost {
-		view.Body = `{"note": "…"}, optional`
+		view.Body = bodyText(op)
 	}
 	return view
+}
+
+// bodyText renders what the body of an operation is.
+func bodyText(op *huma.Operation) string {
+	fields, _ := op.Metadata[metadataFields].(string)
+	switch {
+	case op.RequestBody.Content["application/json"] == nil:
+		return strings.Join(slices.Sorted(maps.Keys(op.RequestBody.Content)), ", ")
+	case fields == "note":
+		return `{"note": "…"}, optional`
+	case op.RequestBody.Required:
+		return "JSON with " + fields
+	default:
+		return "JSON with " + fields + ", optional"
+	}
 }
 
 // typeText renders the type of a parameter, such as "integer 1 to 1000, default 100".

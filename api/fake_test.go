@@ -35,6 +35,7 @@ var (
 // world is a fake of everything behind the API. Err, if set, is what every call that can fail returns.
 type world struct {
 	restores    []models.RestoreOrder
+	hints       []models.Hint
 	mu          sync.Mutex
 	targets     []models.TargetStatus
 	events      []models.Event
@@ -384,7 +385,7 @@ func (w *world) PutBack(_ context.Context, order models.RestoreOrder, _ func(mod
 func (w *world) deps() api.Deps {
 	reg := prometheus.NewRegistry()
 	return api.Deps{
-		Fleet: w, Explanations: w, Recommendations: w, Audit: w, Control: w, Restorer: w, Refusals: w, Admin: w, Backtests: w, Gatherer: reg, Registerer: reg,
+		Fleet: w, Explanations: w, Recommendations: w, Audit: w, Control: w, Restorer: w, Hints: w, Refusals: w, Admin: w, Backtests: w, Gatherer: reg, Registerer: reg,
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }, Version: "1.2.3-test",
 		Tokens: []api.Token{
 			{Name: "grafana", Role: api.RoleViewer, Secret: viewerSecret},

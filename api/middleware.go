@@ -154,8 +154,11 @@ func (s *server) queryParams(route, method string) []string {
 		return nil
 	}
 	op := item.Get
-	if method == http.MethodPost {
+	switch method {
+	case http.MethodPost:
 		op = item.Post
+	case http.MethodDelete:
+		op = item.Delete
 	}
 	if op == nil {
 		return nil
@@ -182,12 +185,13 @@ func specPath(route string) string {
 
 // limitBody refuses a body that says it is too large, and cuts off one that is.
 func (s *server) limitBody(c *gin.Context) {
-	if c.Request.ContentLength >= maxBodyBytes {
-		s.refuse(c, problemTooLarge, fmt.Sprintf("the body has %d bytes; send fewer than %d", c.Request.ContentLength, maxBodyBytes))
+	limit := bodyLimit(c.FullPath())
+	if c.Request.ContentLength >= limit {
+		s.refuse(c, problemTooLarge, fmt.Sprintf("the body has %d bytes; send fewer than %d", c.Request.ContentLength, limit))
 		return
 	}
 	if c.Request.Body != nil {
-		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBodyBytes)
+		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
 	}
 }
 

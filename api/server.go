@@ -66,6 +66,7 @@ func newServer(deps Deps) (*server, error) {
 	s.registerEvents()
 	s.registerControl()
 	s.registerRestore()
+	s.registerHints()
 	s.registerBacktests()
 	s.registerAdmin()
 	s.registerHealth()
@@ -162,7 +163,9 @@ const maxBodyBytes = 64 << 10
 // register adds an operation under the rules of the house: its errors become problems, its body is bounded, and what every
 // operation may answer is in the description.
 func register[I, O any](s *server, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
-	op.MaxBodyBytes = maxBodyBytes
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = maxBodyBytes
+	}
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusInternalServerError)
 	if op.Path != pathHealthz && op.Path != pathReadyz {
 		op.Security = []map[string][]string{{"bearer": {}}}

@@ -1,6 +1,7 @@
 package hints
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sort"
@@ -10,6 +11,8 @@ import (
 
 	"pilotlight/models"
 )
+
+var errNever = errors.New("hint: it never takes place: all its occurrences are excepted")
 
 // Occurrence is a stretch of time in which an event takes place: Start <= time < End. Occurrences that overlap or touch are one.
 type Occurrence struct {
@@ -51,7 +54,7 @@ func Compile(h models.Hint) (*Plan, error) {
 	}
 	p := &Plan{walk: w}
 	if f := p.upTo(math.MinInt64); len(f.spans) == 0 {
-		return nil, ruleError("it never takes place: all occurrences are excepted")
+		return nil, fmt.Errorf("%w: %w", errNever, models.ErrInvalid)
 	}
 	return p, nil
 }

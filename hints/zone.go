@@ -26,6 +26,30 @@ func location(name string) (*time.Location, error) {
 	return loc, nil
 }
 
+// ParseTime reads a time as people write it: 2026-11-27T20:00:00+01:00, or without an offset on the clocks of an IANA zone, which is
+// UTC if empty: 2026-11-27T20:00:00, 2026-11-27T20:00, or 2026-11-27 for its first moment; a space may stand for the T. A time that the clocks skip or show twice is read as in Compile.
+func ParseTime(text, zone string) (time.Time, error) {
+	loc, err := location(zone)
+	if err != nil {
+		return time.Time{}, err
+	}
+	text = strings.Replace(strings.TrimSpace(text), " ", "T", 1)
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t.UTC(), nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
+		t, err := time.Parse(layout, text)
+		switch {
+		case err != nil:
+		case strings.HasSuffix(layout, "Z07:00"):
+			return t.UTC(), nil
+		default:
+			return time.Unix(instantOf(t.Unix(), loc), 0).UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("hint: %.40q is no time: write it like 2026-11-27T20:00, or 2026-11-27T20:00:00+01:00: %w", text, models.ErrInvalid)
+}
+
 // wallOf returns what the clocks of a zone show, as if that were a time in UTC.
 func wallOf(t time.Time, loc *time.Location) time.Time {
 	_, offset := t.In(loc).Zone()

@@ -15,6 +15,7 @@ var promised = map[string][]string{
 	"forecast": {"--input", "--horizon", "--period", "--quantiles", "--output", "--explain", "--plot", "--models", "--step", "--time-zone", "--holidays", "--workers"},
 	"accuracy": {"--input", "--horizon", "--period", "--origins", "--models", "--test", "--output", "--html", "--compare", "--point"},
 	"check":    {"--config"},
+	"hints":    {"list", "add", "remove", "import"},
 	"version":  nil,
 }
 
@@ -56,6 +57,12 @@ func TestUsage(t *testing.T) {
 		{"check", "pilotlight check needs --config; see pilotlight check --help"},
 		{"plan", "pilotlight plan needs --config; see pilotlight plan --help"},
 		{"run", "pilotlight run needs --config; see pilotlight run --help"},
+		{"hints lst", `pilotlight hints takes flags only, not "lst"`},
+		{"hints add", "pilotlight hints add needs --start; see pilotlight hints add --help"},
+		{"hints add --start noon", `"noon" is no time`},
+		{"hints import", "pilotlight hints import needs one iCalendar file"},
+		{"hints remove", "name the ids of the hints to remove"},
+		{"hints list --output xml", `--output "xml" is not table or json`},
 		{"replay", "pilotlight replay needs --trace; see pilotlight replay --help"},
 		{"replay --trace x", "pilotlight replay needs --decisions; see pilotlight replay --help"},
 		{"plan --cnofig x", "unknown flag: --cnofig; see pilotlight plan --help"},

@@ -54,7 +54,7 @@ func build(cfg *config.Config, mode models.Mode, gate *engine.Gate, e env) (engi
 	if err != nil {
 		return engine.Parts{}, err
 	}
-	out.Resolver = r
+	out.Resolver, out.Hints = r, cfg.Hints(e.now())
 	out.Allocator, err = policy.NewAllocator(cfg.Shared())
 	return out, err
 }

@@ -288,6 +288,7 @@ func TestExamples(t *testing.T) {
 			for _, m := range regexp.MustCompile(folder+`[\w.]+`).FindAllString(text, -1) {
 				write(t, dir, filepath.Base(m), strings.Repeat(filepath.Base(m)+"-", 4))
 			}
+			write(t, dir, "campaigns.ics", read(t, filepath.Join(root, "deploy/examples/campaigns.ics"))) // which lies beside the example
 			path := write(t, dir, "p.yaml", strings.ReplaceAll(text, folder, ""))
 			stdio := IO{Out: t.Output(), Err: t.Output(), Env: func(name string) (string, bool) { return name + "-0123456789abcdef", true }}
 			for _, mode := range []string{"", "dry-run"} {

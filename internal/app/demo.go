@@ -276,7 +276,7 @@ func (d *demonstration) startEngine(ctx context.Context, dir, url string) error 
 	d.backtests = newBacktests(now, d.startBacktest)
 	//nolint:contextcheck // a handler takes its context from each request
 	d.handler, err = api.New(api.Deps{
-		Fleet: d.engine, Explanations: d.engine, Recommendations: d.engine, Audit: j, Control: d.engine, Restorer: d.engine, Refusals: d.engine, Admin: demoAdmin{d.engine}, Backtests: d.backtests,
+		Fleet: d.engine, Explanations: d.engine, Recommendations: d.engine, Audit: j, Control: d.engine, Restorer: d.engine, Hints: d.engine, Refusals: d.engine, Admin: demoAdmin{d.engine}, Backtests: d.backtests,
 		Gatherer: reg, Registerer: prometheus.WrapRegistererWith(nil, reg), Logger: quiet(),
 		Open: true, Now: d.now, Version: version.Version,
 	})

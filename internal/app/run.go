@@ -211,7 +211,7 @@ func (d *daemon) handler(cfg *config.Config) (http.Handler, error) {
 	}
 	d.backtests = newBacktests(now, startOn(d.stdio, d.options.Config))
 	deps := api.Deps{
-		Fleet: d.engine, Explanations: d.engine, Recommendations: d.engine, Audit: d.journal, Control: d.engine, Restorer: d, Refusals: d.engine, Admin: d, Backtests: d.backtests,
+		Fleet: d.engine, Explanations: d.engine, Recommendations: d.engine, Audit: d.journal, Control: d.engine, Restorer: d, Hints: d.engine, Refusals: d.engine, Admin: d, Backtests: d.backtests,
 		Gatherer: prometheus.GathererFunc(d.gather), Registerer: d.reg, Logger: d.log,
 		Open: cfg.Server().Open, Now: now, Version: version.Version,
 	}

@@ -56,6 +56,7 @@ func build(doc *document, dir string, parts Parts, env Env) (*Config, error) {
 	b.families(parts)
 	b.targets()
 	b.shares()
+	b.announced()
 	b.list = append(unread, unrelated(b.list, unread)...)
 	if err := b.err(doc.name); err != nil {
 		return nil, err

@@ -76,6 +76,8 @@ type Config struct {
 	actuators  []Part
 	matcher    matcher
 	tokens     []rawToken
+	hints      []timedHint
+	calendars  []string // the hashes of the files of calendars
 
 	externalScaler  ExternalScaler
 	externalMetrics ExternalMetrics
@@ -139,6 +141,7 @@ func (c *Config) Warnings() []string { return slices.Clone(c.warnings) }
 // Redacted returns the effective configuration as YAML: defaults filled in, secrets left out.
 func (c *Config) Redacted() string { return c.redacted }
 
-// Hash returns 64 hexadecimal digits that change when anything effective changes: SHA-256 of Redacted. Secrets count by the
+// Hash returns 64 hexadecimal digits that change when anything effective changes: SHA-256 of Redacted and of
+// the calendars it names. Secrets count by the
 // name of their file or variable, not by value; comments, order of keys and the place of the file do not count.
 func (c *Config) Hash() string { return c.hash }

@@ -102,6 +102,10 @@ func TestDocumentation(t *testing.T) {
 			value = reflect.ValueOf(&budget).Elem()
 		case "actuators":
 			value = reflect.ValueOf(&actuator).Elem()
+		case "hints":
+			value = reflect.New(reflect.TypeFor[rawHint]()).Elem()
+		case "hint_calendars":
+			value = reflect.New(reflect.TypeFor[rawCalendar]()).Elem()
 		case "targets":
 			value = reflect.ValueOf(&entry).Elem()
 		}

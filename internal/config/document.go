@@ -35,6 +35,9 @@ type rawConfig struct {
 	Collectors []rawCollector   `yaml:"collectors"`
 	Actuators  []rawActuator    `yaml:"actuators"`
 	Targets    []rawTarget      `yaml:"targets"`
+
+	Hints         []rawHint     `yaml:"hints"`
+	HintCalendars []rawCalendar `yaml:"hint_calendars"`
 }
 
 // rawServer is the server block.

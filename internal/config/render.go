@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -31,6 +32,9 @@ type (
 		Collectors []shownPart      `yaml:"collectors"`
 		Actuators  []shownPart      `yaml:"actuators"`
 		Targets    []shownTarget    `yaml:"targets"`
+
+		Hints         []rawHint     `yaml:"hints,omitempty"`
+		HintCalendars []rawCalendar `yaml:"hint_calendars,omitempty"`
 	}
 	shownServer struct {
 		Listen string     `yaml:"listen"`
@@ -67,6 +71,7 @@ func (b *builder) render() error {
 	shown := shownConfig{
 		Server: shownServer{Listen: c.server.Listen, Tokens: b.raw.Server.Tokens, Open: c.server.Open},
 		Quotas: b.raw.Quotas, Budgets: b.raw.Budgets,
+		Hints: b.raw.Hints, HintCalendars: b.raw.HintCalendars,
 		Storage: b.raw.Storage, Engine: b.raw.Engine, Predictor: c.predictor, Policy: c.policies[0],
 	}
 	if b.raw.ExternalScaler.Listen != "" {
@@ -88,7 +93,7 @@ func (b *builder) render() error {
 	if err != nil {
 		return &Errors{Cause: err, Problems: []Problem{{File: b.doc.name, Text: "cannot be written back: " + err.Error()}}}
 	}
-	sum := sha256.Sum256(text)
+	sum := sha256.Sum256(append(text, strings.Join(c.calendars, "")...))
 	c.redacted, c.hash = string(text), hex.EncodeToString(sum[:])
 	for _, list := range [][]Part{c.collectors, c.actuators} {
 		for i := range list {
