@@ -144,7 +144,7 @@ func DefaultConfig() Config {
 	const day = 24 * time.Hour
 	return Config{
 		Name: "advisor", APIType: APIOpenAI, Timeout: models.Duration(time.Minute), Output: OutputSchema, Stream: true,
-		MaxTokens: 4000, Seed: 1, MaxReplyBytes: 128 << 10, Retries: 2, MaxRetryAfter: models.Duration(30 * time.Second), Repairs: 1,
+		MaxTokens: 4000, Seed: 1, MaxReplyBytes: 256 << 10, Retries: 2, MaxRetryAfter: models.Duration(30 * time.Second), Repairs: 1,
 		MaxConcurrent: 2, CacheTTL: models.Duration(15 * time.Minute),
 		Budget:  BudgetConfig{TokensPerDay: 500_000},
 		Breaker: BreakerConfig{Failures: 3, Open: models.Duration(10 * time.Minute)},

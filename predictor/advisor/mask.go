@@ -2,7 +2,7 @@ package advisor
 
 import (
 	"regexp"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,8 +24,14 @@ type names struct {
 	masks map[ref]string
 	// order lists the masks as they were given out.
 	order []string
-	// words lists the real names for their replacement in texts, the longest first.
-	words []string
+	// words finds the real names in texts, the longest first.
+	words []word
+}
+
+// word is a name as it is found in texts.
+type word struct {
+	name, mask string
+	pattern    *regexp.Regexp
 }
 
 // maskPattern finds masks in a text.
@@ -57,8 +63,7 @@ func (n *names) add(r ref) bool {
 	mask := prefix + strconv.Itoa(count)
 	n.refs[mask], n.masks[r] = r, mask
 	n.order = append(n.order, mask)
-	n.words = append(n.words, r.name())
-	sort.SliceStable(n.words, func(i, j int) bool { return len(n.words[i]) > len(n.words[j]) })
+	n.addWord(r.name(), mask)
 	return true
 }
 
@@ -70,33 +75,29 @@ func (r ref) name() string {
 	return r.group
 }
 
+// addWord lets a name be found in texts, as it stands there after secrets are taken out.
+func (n *names) addWord(name, mask string) {
+	clean := strings.TrimSpace(redact(name))
+	if !n.hide || clean == "" || strings.Contains(clean, redacted) || slices.ContainsFunc(n.words, func(w word) bool { return w.name == clean }) {
+		return
+	}
+	pattern, err := regexp.Compile(`(?i)(^|[^\pL\pN_])` + regexp.QuoteMeta(clean) + `($|[^\pL\pN_])`)
+	if err != nil {
+		return // it is too long for a pattern, and so for a text
+	}
+	n.words = append(n.words, word{name: clean, mask: mask, pattern: pattern})
+	slices.SortStableFunc(n.words, func(a, b word) int { return len(b.name) - len(a.name) })
+}
+
 // text makes a text fit to be sent: without secrets, bounded, and with masks for the names.
 func (n *names) text(s string, limit int) string {
 	s = redact(s)
-	if n.hide {
-		for _, word := range n.words {
-			s = n.replace(s, word)
+	for _, w := range n.words {
+		for range 2 { // a second time for names that share the character between them
+			s = w.pattern.ReplaceAllString(s, "${1}"+w.mask+"${2}")
 		}
 	}
 	return strings.TrimSpace(shortened(s, limit))
-}
-
-// replace puts the mask in the place of a name wherever it stands as a word, whatever its case.
-func (n *names) replace(s, word string) string {
-	mask, ok := n.masks[ref{target: models.TargetID(word)}]
-	if !ok {
-		mask = n.masks[ref{group: word}]
-	}
-	if clean := strings.TrimSpace(redact(word)); clean != "" && mask != "" && !strings.Contains(clean, redacted) {
-		pattern, err := regexp.Compile(`(?i)(^|[^\pL\pN_])` + regexp.QuoteMeta(clean) + `($|[^\pL\pN_])`)
-		if err != nil {
-			return s
-		}
-		for range 2 { // a second time for names that share the character between them
-			s = pattern.ReplaceAllString(s, "${1}"+mask+"${2}")
-		}
-	}
-	return s
 }
 
 // reveal puts the real names back into a text.

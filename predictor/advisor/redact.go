@@ -26,7 +26,7 @@ var (
 	assignPattern     = regexp.MustCompile(`(?i)((?:` + secretWords + `)[A-Za-z0-9_.-]{0,40}\\?["'\]]{0,2}\s{0,5}(?::=|=>|[:=])\s{0,5})[^\s,;&"'\x60)}\]]+`)
 	spokenPattern     = regexp.MustCompile(`(?i)\b((?:pass(?:word|wd|phrase|code)|pwd|secret(?: key)?|api[ _-]?key|access[ _-]?key|credentials?|token)s?\s+(?:is|was|are|to|as)\s*:?\s+)["']?[^\s"']+`)
 	flagPattern       = regexp.MustCompile(`(?i)(--?(?:[a-z0-9]+[-_])*(?:password|passwd|pass|pwd|secret|token|key|apikey|auth|user)[ \t]+)["']?[^\s"']+`)
-	mailPattern       = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`)
+	mailPattern       = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[:|]\S+)?`)
 	accountPattern    = regexp.MustCompile(`[^\s:@/"']+:[^\s@/"']+@[^\s"']+`)
 	jwtPattern        = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,4}`)
 	knownPattern      = regexp.MustCompile(`\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{8,}|\bgh[oprsu]_[A-Za-z0-9]{10,}|\bgithub_pat_[A-Za-z0-9_]{10,}|\bgl(?:pat|dt|rt|ptt)-[A-Za-z0-9_-]{8,}|` +

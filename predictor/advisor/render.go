@@ -126,7 +126,7 @@ func render(b *Brief, c PromptConfig) (rendering, error) {
 		members = members[:maxMembers]
 	}
 	for _, m := range members {
-		if wordPattern.MatchString(m) {
+		if memberPattern.MatchString(m) && redact(m) == m {
 			out.members = append(out.members, m)
 		}
 	}

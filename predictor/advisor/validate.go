@@ -25,10 +25,11 @@ const (
 	maxTimeout       = 15 * time.Minute
 )
 
-// variablePattern is what variables of the environment may be called; wordPattern is what names may look like.
+// variablePattern is what variables of the environment may be called, wordPattern what names may look like, memberPattern those of forecasters.
 var (
 	variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	wordPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$`)
+	memberPattern   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 )
 
 // complaint takes what is wrong with a configuration.

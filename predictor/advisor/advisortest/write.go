@@ -2,6 +2,7 @@ package advisortest
 
 import (
 	"net/http"
+	"unicode/utf8"
 )
 
 // writer writes a body and breaks the connection off after a number of bytes.
@@ -176,6 +177,9 @@ func (s *Server) stream(r *http.Request, out *writer, request *Request, reply *R
 	for {
 		for rest := reply.Content; rest != "" || first; {
 			n := min(size, len(rest))
+			for n < len(rest) && !utf8.RuneStart(rest[n]) {
+				n++ // servers cut between characters
+			}
 			m, _ := parts(request, reply, rest[:n])
 			if rest = rest[n:]; !first {
 				m.Refusal = ""
