@@ -102,7 +102,7 @@ func (c *Client) repaired(ctx context.Context, req openai.ChatCompletionRequest,
 		case wrong.final || repair >= c.config.Repairs:
 			return "", fmt.Errorf("%w: %s", ErrReply, c.clean(wrong.why))
 		}
-		if shown := strings.TrimSpace(shortened(c.clean(content), maxShownReply)); shown != "" {
+		if shown := strings.TrimSpace(c.cleaned(content, maxShownReply)); shown != "" {
 			req.Messages = append(req.Messages, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleAssistant, Content: shown})
 		}
 		req.Messages = append(req.Messages, openai.ChatCompletionMessage{
@@ -123,6 +123,11 @@ func (c *Client) clean(text string) string {
 		text = strings.ReplaceAll(text, string(k), redacted)
 	}
 	return redact(text)
+}
+
+// cleaned is clean for what may be much longer than what is kept of it.
+func (c *Client) cleaned(text string, limit int) string {
+	return shortened(c.clean(bounded(text, 2*limit)), limit)
 }
 
 // complete sends a request, and sends it again where it failed in a way that may pass.

@@ -30,8 +30,8 @@ type names struct {
 
 // word is a name as it is found in texts.
 type word struct {
-	name, mask string
-	pattern    *regexp.Regexp
+	name, lower, mask string
+	pattern           *regexp.Regexp
 }
 
 // maskPattern finds masks in a text.
@@ -85,14 +85,19 @@ func (n *names) addWord(name, mask string) {
 	if err != nil {
 		return // it is too long for a pattern, and so for a text
 	}
-	n.words = append(n.words, word{name: clean, mask: mask, pattern: pattern})
+	n.words = append(n.words, word{name: clean, lower: strings.ToLower(clean), mask: mask, pattern: pattern})
 	slices.SortStableFunc(n.words, func(a, b word) int { return len(b.name) - len(a.name) })
 }
 
 // text makes a text fit to be sent: without secrets, bounded, and with masks for the names.
 func (n *names) text(s string, limit int) string {
-	s = redact(s)
+	// What comes far behind the limit is not looked at, with room for what redact takes out.
+	s = redact(bounded(visible(s), 4*limit))
+	lower := strings.ToLower(s)
 	for _, w := range n.words {
+		if !strings.Contains(lower, w.lower) {
+			continue
+		}
 		for range 2 { // a second time for names that share the character between them
 			s = w.pattern.ReplaceAllString(s, "${1}"+w.mask+"${2}")
 		}

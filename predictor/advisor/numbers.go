@@ -82,7 +82,7 @@ func (w written) says(k written) bool {
 	case w.percent == k.percent:
 		return w.rounds(k.value)
 	case w.percent:
-		return k.value <= 10 && k.decimals > 0 && w.rounds(100*k.value)
+		return k.value <= 1 && k.decimals > 0 && w.rounds(100*k.value)
 	}
 	return w.decimals > 0 && w.rounds(k.value/100)
 }

@@ -22,8 +22,8 @@ var (
 	urlPattern        = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s"'<>\x60]+`)
 	headerPattern     = regexp.MustCompile(`(?im)\b((?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]*(?:key|token|auth|secret)[a-z-]*)(["']?\s*:\s*)[^\r\n]+`)
 	schemePattern     = regexp.MustCompile(`(?i)\b(bearer|basic|digest|negotiate)(\s+)["']?[A-Za-z0-9._~+/=:-]{6,}`)
-	quotedPattern     = regexp.MustCompile(`(?i)((?:` + secretWords + `)[A-Za-z0-9_.-]{0,40}\\?["'\]]{0,2}\s{0,5}(?::=|=>|[:=])\s{0,5})\\?(?:"[^"]*(?:"|\z)|'[^']*(?:'|\z)|\x60[^\x60]*(?:\x60|\z))`)
-	assignPattern     = regexp.MustCompile(`(?i)((?:` + secretWords + `)[A-Za-z0-9_.-]{0,40}\\?["'\]]{0,2}\s{0,5}(?::=|=>|[:=])\s{0,5})[^\s,;&"'\x60)}\]]+`)
+	quotedPattern     = regexp.MustCompile(`(?i)((?:` + secretWords + `)[A-Za-z0-9_.-]*\\?["'\]]{0,2}\s*(?::=|=>|[:=])\s*)\\?(?:"[^"]*(?:"|\z)|'[^']*(?:'|\z)|\x60[^\x60]*(?:\x60|\z))`)
+	assignPattern     = regexp.MustCompile(`(?i)((?:` + secretWords + `)[A-Za-z0-9_.-]*\\?["'\]]{0,2}\s*(?::=|=>|[:=])\s*)[^\s,;&"'\x60)}\]]+`)
 	spokenPattern     = regexp.MustCompile(`(?i)\b((?:pass(?:word|wd|phrase|code)|pwd|secret(?: key)?|api[ _-]?key|access[ _-]?key|credentials?|token)s?\s+(?:is|was|are|to|as)\s*:?\s+)["']?[^\s"']+`)
 	flagPattern       = regexp.MustCompile(`(?i)(--?(?:[a-z0-9]+[-_])*(?:password|passwd|pass|pwd|secret|token|key|apikey|auth|user)[ \t]+)["']?[^\s"']+`)
 	mailPattern       = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[:|]\S+)?`)
@@ -162,16 +162,13 @@ func visible(text string) string {
 // oneLine is visible without line ends and repeated spaces.
 func oneLine(text string) string { return strings.Join(strings.Fields(visible(text)), " ") }
 
-// bounded cuts a text to n bytes at a space, so that no half of a secret is left, or at least at a character.
+// bounded cuts a text to n bytes, between words, so that no half of a secret is left.
 func bounded(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}
-	cut := text[:n]
-	if i := strings.LastIndexFunc(cut, unicode.IsSpace); i >= 0 {
-		return cut[:i]
-	}
-	return ""
+	const wordly = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_=~.-"
+	return strings.TrimRight(shortened(text, n), wordly)
 }
 
 // shortened cuts a text that holds no secret any more to n bytes, at a character.

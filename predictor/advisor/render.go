@@ -306,8 +306,9 @@ func (r *rendering) fit(data *briefData, limit int) (string, error) {
 		case over <= 0:
 			return string(text), nil
 		case len(data.Subjects) > 1:
-			data.Subjects = data.Subjects[:len(data.Subjects)-1]
-			data.LeftOut++
+			if err := data.leaveOut(over); err != nil {
+				return "", err
+			}
 		case len(data.Events) > 0:
 			data.Events = data.Events[:len(data.Events)-1]
 		case len(data.Notes) > 0:
@@ -316,4 +317,19 @@ func (r *rendering) fit(data *briefData, limit int) (string, error) {
 			return "", fmt.Errorf("the brief takes %d bytes with one subject alone, more than prompt.max_chars %d: %w", len(text), limit, models.ErrInvalid)
 		}
 	}
+}
+
+// leaveOut takes subjects away that take so many bytes together, from the end, at least one and not the first.
+func (data *briefData) leaveOut(over int) error {
+	for over > 0 && len(data.Subjects) > 1 {
+		last := len(data.Subjects) - 1
+		text, err := json.Marshal(data.Subjects[last])
+		if err != nil {
+			return fmt.Errorf("render the brief: %w", err)
+		}
+		over -= len(text)
+		data.Subjects = data.Subjects[:last]
+		data.LeftOut++
+	}
+	return nil
 }

@@ -90,27 +90,20 @@ func TestSecretsStayHere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			line := strings.ReplaceAll(p[0], "\n", " ")
-			places := map[string]func(*advisor.Brief){
-				"free text":   func(b *advisor.Brief) { b.Text = "Sale at 18:00.\n" + p[0] + "\nThat is all." },
-				"note":        func(b *advisor.Brief) { b.Notes[0].Text = p[0] },
-				"kind":        func(b *advisor.Brief) { b.Notes[0].Kind = line },
-				"hint":        func(b *advisor.Brief) { b.Hints[0].Reason = p[0] },
-				"recurrence":  func(b *advisor.Brief) { b.Hints[0].Recurrence = line },
-				"label value": func(b *advisor.Brief) { b.Subjects[0].Labels = map[string]string{"note": p[0]} },
-				"label name":  func(b *advisor.Brief) { b.Subjects[0].Labels = map[string]string{line: "x"} },
-				"unit":        func(b *advisor.Brief) { b.Subjects[0].Unit = line },
-				"target":      func(b *advisor.Brief) { b.Subjects[0].Target = models.TargetID(line) },
-				"group":       func(b *advisor.Brief) { b.Subjects[2].Group = line },
-				"forecaster":  func(b *advisor.Brief) { b.Members = []string{line, strings.ToLower(strings.Fields(p[0])[0])} },
-			}
+			texts := brief()
+			texts.Text = "Sale at 18:00.\n" + p[0] + "\nThat is all."
+			texts.Notes[0].Text, texts.Notes[0].Kind = p[0], line
+			texts.Hints[0].Reason, texts.Hints[0].Recurrence = p[0], line
+			texts.Subjects[0].Labels = map[string]string{"note": p[0], line: "x"}
+			texts.Subjects[0].Unit, texts.Subjects[0].HourOfWeek, texts.Subjects[1].HourOfWeek = line, nil, nil
+			texts.Members = []string{line, strings.ToLower(strings.Fields(p[0])[0])}
+			named := advisor.Brief{Now: now, Subjects: []advisor.Subject{{Target: models.TargetID(line)}, {Group: line}}}
 			for _, c := range clients {
-				for place, put := range places {
-					b := brief()
-					put(&b)
-					prompt, err := c.AdvicePrompt(b)
-					wantHidden(t, place, prompt, err, p[1])
-				}
-				prompt, err := c.HintsPrompt("Sale at 18:00.\n"+p[0], now, nil, advisor.Known{Targets: []models.TargetID{models.TargetID(line), "prod/checkout"}})
+				prompt, err := c.AdvicePrompt(texts)
+				wantHidden(t, "texts", prompt, err, p[1])
+				prompt, err = c.AdvicePrompt(named)
+				wantHidden(t, "names", prompt, err, p[1])
+				prompt, err = c.HintsPrompt("Sale at 18:00.\n"+p[0], now, nil, advisor.Known{Targets: []models.TargetID{models.TargetID(line), "prod/checkout"}})
 				wantHidden(t, "hints", prompt, err, p[1])
 				prompt, err = c.ExplanationPrompt(advisor.Facts{Target: "prod/checkout", Question: "Why? " + p[0], Facts: []advisor.Fact{{ID: p[0], Text: p[0]}}})
 				wantHidden(t, "facts", prompt, err, p[1])

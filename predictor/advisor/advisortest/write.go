@@ -175,20 +175,13 @@ func (s *Server) stream(r *http.Request, out *writer, request *Request, reply *R
 	_, finish := parts(request, reply, "")
 	first := true
 	for {
-		for rest := reply.Content; rest != "" || first; {
-			n := min(size, len(rest))
-			for n < len(rest) && !utf8.RuneStart(rest[n]) {
-				n++ // servers cut between characters
-			}
+		for rest := reply.Content; rest != "" || first; first = false {
+			n := cutAt(rest, size)
 			m, _ := parts(request, reply, rest[:n])
 			if rest = rest[n:]; !first {
-				m.Refusal = ""
-				for i := range m.Calls {
-					m.Calls[i].ID, m.Calls[i].Type, m.Calls[i].Function.Name = "", "", ""
-				}
+				m.further()
 			}
 			piece(m, nil)
-			first = false
 		}
 		if !reply.Endless || out.failed || r.Context().Err() != nil {
 			break
@@ -201,4 +194,20 @@ func (s *Server) stream(r *http.Request, out *writer, request *Request, reply *R
 		out.event(encoded(c))
 	}
 	out.event([]byte("[DONE]"))
+}
+
+// cutAt returns where to cut a text after about n bytes: servers cut between characters.
+func cutAt(text string, n int) int {
+	for n = min(n, len(text)); n < len(text) && !utf8.RuneStart(text[n]); {
+		n++
+	}
+	return n
+}
+
+// further takes out of a piece what only the first one says.
+func (m *message) further() {
+	m.Refusal = ""
+	for i := range m.Calls {
+		m.Calls[i].ID, m.Calls[i].Type, m.Calls[i].Function.Name = "", "", ""
+	}
 }
