@@ -47,16 +47,14 @@ const maxRedacted = 64 << 10
 // that do not show. It errs on the side of taking too much: what a model needs are numbers and plain words. Line ends are kept.
 func redact(text string) string {
 	text = bounded(visible(text), maxRedacted)
-	text = privateKeyPattern.ReplaceAllString(text, redacted)
-	text = urlPattern.ReplaceAllString(text, "[url]")
-	text = headerPattern.ReplaceAllString(text, "${1}${2}"+redacted)
-	text = schemePattern.ReplaceAllString(text, "${1}${2}"+redacted)
-	text = quotedPattern.ReplaceAllString(text, "${1}"+redacted)
-	text = assignPattern.ReplaceAllStringFunc(text, redactAssigned)
-	text = spokenPattern.ReplaceAllString(text, "${1}"+redacted)
-	text = flagPattern.ReplaceAllString(text, "${1}"+redacted)
-	for _, pattern := range []*regexp.Regexp{accountPattern, mailPattern, jwtPattern, knownPattern, uuidPattern} {
-		text = pattern.ReplaceAllString(text, redacted)
+	for _, r := range rules() {
+		// Most texts have none of the characters, and looking for them is much faster than matching.
+		if r.needs == "" || strings.ContainsAny(text, r.needs) {
+			text = r.pattern.ReplaceAllString(text, r.with)
+		}
+	}
+	if strings.ContainsAny(text, "=:>") {
+		text = assignPattern.ReplaceAllStringFunc(text, redactAssigned)
 	}
 	text = addressPattern.ReplaceAllString(text, "[address]")
 	return tokenPattern.ReplaceAllStringFunc(text, func(token string) string {
@@ -65,6 +63,32 @@ func redact(text string) string {
 		}
 		return token
 	})
+}
+
+// rule is what is taken out in one way.
+type rule struct {
+	// needs are characters of which a text that matches has one, "" if there are none.
+	needs   string
+	pattern *regexp.Regexp
+	with    string
+}
+
+// rules are in the order in which they have to be applied, those of values in quotes before those of bare ones.
+func rules() [12]rule {
+	return [...]rule{
+		{"-", privateKeyPattern, redacted},
+		{"/", urlPattern, "[url]"},
+		{":", headerPattern, "${1}${2}" + redacted},
+		{"", schemePattern, "${1}${2}" + redacted},
+		{"\"'`", quotedPattern, "${1}" + redacted},
+		{"", spokenPattern, "${1}" + redacted},
+		{"-", flagPattern, "${1}" + redacted},
+		{"@", accountPattern, redacted},
+		{"@", mailPattern, redacted},
+		{"", jwtPattern, redacted},
+		{"-_.AE", knownPattern, redacted},
+		{"-", uuidPattern, redacted},
+	}
 }
 
 // redactAssigned hides the value of key=value, unless it is hidden already.
