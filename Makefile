@@ -47,6 +47,10 @@ test-crash: ## Kill the daemon 50 times in the middle of its work and count what
 test-faults: ## Let each actuator fail in each way at each moment of a write, and kill the process in between
 	go test -count=1 ./internal/e2e/faults/... -all
 
+.PHONY: test-advisor
+test-advisor: ## Let a scripted model give good, hostile and broken answers to the advisor
+	go test -count=1 ./predictor/advisor/...
+
 .PHONY: test-kube
 test-kube: ## Run the Kubernetes and Knative actuators against a real kube-apiserver and etcd (builds them the first time)
 	dir=$$(scripts/controlplane.sh) && PILOTLIGHT_CONTROL_PLANE=$$dir go test -tags kube -count=1 -timeout 10m ./internal/e2e/kube/...
