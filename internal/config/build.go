@@ -14,6 +14,7 @@ import (
 	"pilotlight/models"
 	"pilotlight/policy"
 	"pilotlight/predictor"
+	"pilotlight/predictor/advisor"
 )
 
 // builder turns a document into a Config and collects every problem and warning.
@@ -189,6 +190,7 @@ func (b *builder) kernels() {
 		b.addValidation("predictor", err, hasField[predictor.Config], b.line)
 	}
 	b.addValidation("policy", b.raw.Policy.Validate(), hasField[policy.Config], b.line)
+	b.addValidation("advisor", b.raw.Advisor.Validate(), hasField[advisor.Config], b.line)
 	b.cfg.predictor = b.raw.Predictor
 	b.cfg.policies = []policy.Config{b.raw.Policy}
 }

@@ -13,6 +13,7 @@ import (
 	"pilotlight/models"
 	"pilotlight/policy"
 	"pilotlight/predictor"
+	"pilotlight/predictor/advisor"
 )
 
 // Server configures the API.
@@ -81,6 +82,7 @@ type Config struct {
 
 	externalScaler  ExternalScaler
 	externalMetrics ExternalMetrics
+	advisor         advisor.Config
 
 	warnings []string
 	redacted string
@@ -89,6 +91,9 @@ type Config struct {
 
 // Env looks a variable of the environment up, as os.LookupEnv does.
 type Env func(name string) (string, bool)
+
+// Advisor returns the configuration of the advisor, its files resolved against the folder of the file.
+func (c *Config) Advisor() advisor.Config { return c.advisor }
 
 // Server returns the configuration of the API. Its tokens are returned by Tokens.
 func (c *Config) Server() Server { return c.server }

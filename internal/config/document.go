@@ -9,6 +9,7 @@ import (
 	"pilotlight/models"
 	"pilotlight/policy"
 	"pilotlight/predictor"
+	"pilotlight/predictor/advisor"
 )
 
 // document is a file that was read: its nodes, and what overrides it.
@@ -38,6 +39,8 @@ type rawConfig struct {
 
 	Hints         []rawHint     `yaml:"hints"`
 	HintCalendars []rawCalendar `yaml:"hint_calendars"`
+
+	Advisor advisor.Config `yaml:"advisor"`
 }
 
 // rawServer is the server block.
@@ -138,6 +141,7 @@ func defaults() rawConfig {
 		},
 		Predictor: predictor.DefaultConfig(),
 		Policy:    policy.DefaultConfig(),
+		Advisor:   advisor.DefaultConfig(),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"pilotlight/models"
 	"pilotlight/policy"
 	"pilotlight/predictor"
+	"pilotlight/predictor/advisor"
 )
 
 // The shapes of the effective configuration. They differ from those of the file where a default depends on something else.
@@ -35,6 +36,8 @@ type (
 
 		Hints         []rawHint     `yaml:"hints,omitempty"`
 		HintCalendars []rawCalendar `yaml:"hint_calendars,omitempty"`
+
+		Advisor *advisor.Config `yaml:"advisor,omitempty"`
 	}
 	shownServer struct {
 		Listen string     `yaml:"listen"`
@@ -80,6 +83,9 @@ func (b *builder) render() error {
 	if b.raw.ExternalMetrics.Listen != "" {
 		shown.ExternalMetrics = &b.raw.ExternalMetrics
 	}
+	if b.raw.Advisor.Enabled {
+		shown.Advisor = &b.raw.Advisor
+	}
 	for _, p := range c.collectors {
 		shown.Collectors = append(shown.Collectors, shownPart{Name: p.Name, Type: p.Type, Config: p.Config})
 	}
@@ -100,6 +106,8 @@ func (b *builder) render() error {
 			list[i].Config = resolved(list[i].Config, c.dir)
 		}
 	}
+	c.advisor = b.raw.Advisor
+	c.advisor.SetDirectory(c.dir)
 	c.tokens = b.raw.Server.Tokens
 	return nil
 }

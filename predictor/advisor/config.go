@@ -1,6 +1,7 @@
 package advisor
 
 import (
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -39,6 +40,10 @@ type Config struct {
 	Enabled bool `yaml:"enabled"`
 	// Name is what the advisor is called in hints, records and reports.
 	Name string `yaml:"name"`
+	// Every is how often advice is asked for; 0 is only when somebody asks. TimeZone is the IANA name of the zone in which days and
+	// hours are meant, in summaries and in what operators say; empty is UTC.
+	Every    models.Duration `yaml:"every"`
+	TimeZone string          `yaml:"time_zone"`
 	// BaseURL is the address that /chat/completions is put behind, or that of the resource on Azure.
 	BaseURL string  `yaml:"base_url"`
 	APIType APIType `yaml:"api_type"`
@@ -143,7 +148,7 @@ type PromptConfig struct {
 func DefaultConfig() Config {
 	const day = 24 * time.Hour
 	return Config{
-		Name: "advisor", APIType: APIOpenAI, Timeout: models.Duration(time.Minute), Output: OutputSchema, Stream: true,
+		Name: "advisor", Every: models.Duration(time.Hour), APIType: APIOpenAI, Timeout: models.Duration(time.Minute), Output: OutputSchema, Stream: true,
 		MaxTokens: 4000, Seed: 1, MaxReplyBytes: 256 << 10, Retries: 2, MaxRetryAfter: models.Duration(30 * time.Second), Repairs: 1,
 		MaxConcurrent: 2, CacheTTL: models.Duration(15 * time.Minute),
 		Budget:  BudgetConfig{TokensPerDay: 500_000},
@@ -157,6 +162,15 @@ func DefaultConfig() Config {
 		},
 		Prompt: PromptConfig{MaskNames: true, MaxSubjects: 20, MaxNotes: 50, MaxChars: 40_000},
 	}
+}
+
+// Zone returns the zone of the configuration.
+func (c *Config) Zone() (*time.Location, error) {
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("time_zone: %q is no IANA name of a zone, such as Europe/Berlin: %w", c.TimeZone, models.ErrInvalid)
+	}
+	return zone, nil
 }
 
 // SetDirectory makes relative names of files ones below the folder of the configuration file.

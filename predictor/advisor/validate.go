@@ -59,6 +59,7 @@ func (c Config) validateEndpoint(bad complaint) {
 	if !wordPattern.MatchString(c.Name) {
 		bad("name: %q is no name; use letters, digits and . _ : / @ -", c.Name)
 	}
+	c.validateTimes(bad)
 	c.validateAddresses(bad)
 	c.validateModel(bad)
 	switch c.APIType {
@@ -75,6 +76,15 @@ func (c Config) validateEndpoint(bad complaint) {
 		}
 	default:
 		bad("api_type: %q is not openai or azure", c.APIType)
+	}
+}
+
+func (c Config) validateTimes(bad complaint) {
+	if c.Every != 0 && (c.Every.Std() < time.Minute || c.Every.Std() > 7*24*time.Hour) {
+		bad("every: %s is not from 1m to 168h; 0 asks only when somebody does", c.Every)
+	}
+	if _, err := c.Zone(); err != nil || c.TimeZone == "Local" {
+		bad("time_zone: %q is no IANA name of a zone, such as Europe/Berlin", c.TimeZone)
 	}
 }
 
