@@ -24,11 +24,14 @@ type BreakerConfig struct {
 	// Open is how long no call is made then; it doubles each time that the first call afterwards fails too, up to Max.
 	Open models.Duration `yaml:"open"`
 	Max  models.Duration `yaml:"max"`
+	// Probes is how many calls in a row, one at a time, must succeed then before all are made again; at least 1.
+	Probes int `yaml:"probes"`
 }
 
-// DefaultBreakerConfig leaves a platform alone for 15 seconds after 5 failures in a row, and for 5 minutes at most.
+// DefaultBreakerConfig leaves a platform alone for 15 seconds after 5 failures in a row, and for 5 minutes at most; one call that
+// succeeds ends that.
 func DefaultBreakerConfig() BreakerConfig {
-	return BreakerConfig{Failures: 5, Open: models.Duration(15 * time.Second), Max: models.Duration(5 * time.Minute)}
+	return BreakerConfig{Failures: 5, Open: models.Duration(15 * time.Second), Max: models.Duration(5 * time.Minute), Probes: 1}
 }
 
 // Validate says all that is wrong, or returns nil.
@@ -40,6 +43,9 @@ func (c BreakerConfig) Validate() error {
 	if c.Failures > 0 && c.Open <= 0 {
 		errs = append(errs, fmt.Errorf("open %s is not above 0: %w", c.Open, models.ErrInvalid))
 	}
+	if c.Failures > 0 && c.Probes < 1 {
+		errs = append(errs, fmt.Errorf("probes %d is below 1, so no call could ever be made again: %w", c.Probes, models.ErrInvalid))
+	}
 	if c.Max < c.Open {
 		errs = append(errs, fmt.Errorf("max %s is below open %s: %w", c.Max, c.Open, models.ErrInvalid))
 	}
@@ -47,8 +53,8 @@ func (c BreakerConfig) Validate() error {
 }
 
 // Breaker stops the calls to a platform that fails: once Failures calls in a row were throttled, timed out or failed in a way that
-// may pass, none is made for a while. Then one call probes the platform; if it succeeds, or fails in a way that shows that
-// the platform works, calls are made again. It is shared by all targets of an actuator and safe for concurrent use.
+// may pass, none is made for a while. Then calls probe the platform, one at a time; if Probes of them succeed, or fail in a way
+// that shows that the platform works, calls are made again. It is shared by all targets of an actuator and safe for concurrent use.
 type Breaker struct {
 	config BreakerConfig
 	now    func() time.Time
@@ -61,7 +67,9 @@ type Breaker struct {
 	// until is until when no call is made, zero while calls are made; probing says that a call probes the platform.
 	until   time.Time
 	probing bool
-	last    error
+	// probes counts the calls in a row that have succeeded since then.
+	probes int
+	last   error
 }
 
 // NewBreaker makes a breaker; changed is told each time calls stop or go on, and may be nil.
@@ -118,10 +126,7 @@ func (b *Breaker) leave(err error) {
 			b.probing = false
 			return
 		}
-		if !b.until.IsZero() {
-			b.changed(false)
-		}
-		b.failures, b.stops, b.until, b.probing, b.last = 0, 0, time.Time{}, false, nil
+		b.succeed()
 		return
 	}
 	b.failures++
@@ -130,6 +135,18 @@ func (b *Breaker) leave(err error) {
 		return // a call from before the stop, or too few yet
 	}
 	b.stop(err)
+}
+
+// succeed takes note of a call that succeeded; the caller holds mu.
+func (b *Breaker) succeed() {
+	b.probing = false
+	if b.probes++; !b.until.IsZero() && b.probes < b.config.Probes {
+		return // one more is to show it
+	}
+	if !b.until.IsZero() {
+		b.changed(false)
+	}
+	b.failures, b.stops, b.probes, b.until, b.last = 0, 0, 0, time.Time{}, nil
 }
 
 // stop stops all calls for a while, longer each time, and at least as long as the platform asked for; the caller holds mu.
@@ -148,6 +165,7 @@ func (b *Breaker) stop(err error) {
 		b.changed(true)
 	}
 	b.stops++
+	b.probes = 0
 	b.until, b.probing = b.now().Add(pause), false
 }
 

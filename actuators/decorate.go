@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"pilotlight/models"
 )
 
@@ -65,6 +67,8 @@ type Deps struct {
 	Now func() time.Time
 	// Metrics counts the calls; nil counts nothing.
 	Metrics *Metrics
+	// Bucket is the budget of calls that the actuator shares with others; nil makes one of its own from the configuration.
+	Bucket *rate.Limiter
 }
 
 // Decorate puts all decorators around an adapter, in the order that keeps their promises, from outside to inside:
@@ -92,7 +96,11 @@ func Decorate(adapter Actuator, name string, config Config, deps Deps) (Actuator
 		Apply:   NewBreaker(config.Breaker, deps.Now, deps.Metrics.circuit(name, opApply)),
 	}
 	a = WithBreaker(a, breakers)
-	a = WithRateLimit(a, config.RateLimit.Limiter())
+	bucket := deps.Bucket
+	if bucket == nil {
+		bucket = config.RateLimit.Limiter()
+	}
+	a = WithRateLimit(a, bucket)
 	a = WithAvailable(a, breakers)
 	return WithRetry(a, config.Retry, deps.Now), nil
 }

@@ -14,8 +14,9 @@ import (
 
 // The values of the label op.
 const (
-	opObserve = "observe"
-	opApply   = "apply"
+	opObserve  = "observe"
+	opApply    = "apply"
+	opRehearse = "rehearse"
 )
 
 // Metrics counts and times the calls of actuators. Make one for all of a process.
@@ -33,7 +34,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return &Metrics{
 		calls: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "pilotlight_actuator_calls_total",
-			Help: "Calls to a platform by operation (observe, apply) and outcome: ok, an error kind, cancelled, or what held a write " +
+			Help: "Calls to a platform by operation (observe, apply, rehearse) and outcome: ok, an error kind, cancelled, or what held a write " +
 				"back (dry_run, paused, held, expired).",
 		}, []string{"actuator", "op", "outcome"}),
 		duration: factory.NewHistogramVec(prometheus.HistogramOpts{
@@ -117,7 +118,11 @@ type metered struct {
 // WithMetrics returns an actuator that counts and times each call under the configured name of the actuator.
 func WithMetrics(inner Actuator, metrics *Metrics, name string, now func() time.Time) Actuator {
 	// All series exist from the start, so that a rate over the first error is not lost.
-	for _, op := range []string{opObserve, opApply} {
+	ops := []string{opObserve, opApply}
+	if CanRehearse(inner) {
+		ops = append(ops, opRehearse)
+	}
+	for _, op := range ops {
 		metrics.duration.WithLabelValues(name, op)
 		for _, outcome := range outcomes() {
 			metrics.calls.WithLabelValues(name, op, outcome)

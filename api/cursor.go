@@ -19,6 +19,7 @@ type cursorKind string
 // The kinds of cursors, each followed by the last key of the page before.
 const (
 	cursorTarget cursorKind = "t"
+	cursorSaving cursorKind = "s"
 	cursorEvent  cursorKind = "e"
 	cursorHint   cursorKind = "h"
 )

@@ -38,12 +38,14 @@ type Action struct {
 
 // Marks is the wire form of models.Marks.
 type Marks struct {
-	LastUp   *time.Time `json:"last_up,omitempty" doc:"When Pilotlight last raised the floor."`
-	LastDown *time.Time `json:"last_down,omitempty" doc:"When Pilotlight last lowered the floor."`
-	Set      Capacity   `json:"set" doc:"The capacity Pilotlight last gave."`
-	Original Capacity   `json:"original" doc:"The capacity before Pilotlight first changed it."`
-	Actuator string     `json:"actuator,omitempty" doc:"The actuator that changed it."`
-	Ref      string     `json:"ref,omitempty" doc:"What was changed, as its platform names it. Untrusted text."`
+	LastUp     *time.Time `json:"last_up,omitempty" doc:"When Pilotlight last raised the floor."`
+	LastDown   *time.Time `json:"last_down,omitempty" doc:"When Pilotlight last lowered the floor."`
+	LastMemory *time.Time `json:"last_memory,omitempty" doc:"When Pilotlight last changed the memory."`
+	Set        Capacity   `json:"set" doc:"The capacity Pilotlight last gave."`
+	Original   Capacity   `json:"original" doc:"The capacity before Pilotlight first changed it."`
+	Actuator   string     `json:"actuator,omitempty" doc:"The actuator that changed it."`
+	Ref        string     `json:"ref,omitempty" doc:"What was changed, as its platform names it. Untrusted text."`
+	Holder     string     `json:"holder,omitempty" doc:"What held the capacity on the platform then, where the platform makes that anew by itself, such as revisions. Untrusted text."`
 }
 
 // Outcome is the wire form of models.Outcome.
@@ -181,7 +183,8 @@ func toOutcome(o *models.Outcome) Outcome {
 
 func toMarks(m *models.Marks) Marks {
 	return Marks{
-		LastUp: timeOrNone(m.LastUp), LastDown: timeOrNone(m.LastDown), Set: toCapacity(m.Set), Original: toCapacity(m.Original),
-		Actuator: m.Actuator, Ref: m.Ref,
+		LastUp: timeOrNone(m.LastUp), LastDown: timeOrNone(m.LastDown), LastMemory: secondsOrNone(m.LastMemory),
+		Set: toCapacity(m.Set), Original: toCapacity(m.Original),
+		Actuator: m.Actuator, Ref: m.Ref, Holder: m.Holder,
 	}
 }

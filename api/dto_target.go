@@ -11,6 +11,8 @@ type Limits struct {
 	MinWarm       int     `json:"min_warm" doc:"Least floor of warm instances."`
 	MaxWarm       int     `json:"max_warm" doc:"Greatest floor of warm instances."`
 	MaxKeepAliveS float64 `json:"max_keep_alive_s" doc:"Greatest keep-alive in seconds; 0 means the lever is left alone."`
+	MinMemoryMB   int     `json:"min_memory_mb,omitempty" doc:"Least memory of an instance; absent is no bound."`
+	MaxMemoryMB   int     `json:"max_memory_mb,omitempty" doc:"Greatest memory of an instance; absent is no bound."`
 }
 
 // Data says how fresh the samples of a target are.
@@ -51,6 +53,7 @@ type Target struct {
 	Load           Load              `json:"load"`
 	Observed       *Observation      `json:"observed,omitempty" doc:"The state on the platform; absent if it could not be read."`
 	Recommendation *Recommendation   `json:"recommendation,omitempty" doc:"The latest recommendation; absent before the first decision."`
+	RightSizing    *RightSizing      `json:"right_sizing,omitempty" doc:"What its memory should be; absent if the use of memory is not measured."`
 	Problems       []string          `json:"problems" nullable:"false" doc:"What stands in the way, in words that say what to do."`
 }
 
@@ -61,6 +64,7 @@ func toTarget(s *models.TargetStatus) Target {
 		MemoryMB: t.MemoryMB, ColdStartS: t.ColdStart.Seconds(), LeadS: t.Lead.Seconds(), Concurrency: t.Concurrency,
 		Limits: Limits{
 			MinWarm: t.Limits.MinWarm, MaxWarm: t.Limits.MaxWarm, MaxKeepAliveS: t.Limits.MaxKeepAlive.Seconds(),
+			MinMemoryMB: int(t.Limits.MinMemoryMB), MaxMemoryMB: int(t.Limits.MaxMemoryMB),
 		},
 		Data: Data{State: string(s.Data), LastSample: timeOrNone(s.LastSample)},
 		Load: Load{
@@ -78,6 +82,10 @@ func toTarget(s *models.TargetStatus) Target {
 	if s.Latest != nil {
 		r := toRecommendation(s.Latest)
 		out.Recommendation = &r
+	}
+	if s.Sizing != nil {
+		r := toRightSizing(s.Sizing)
+		out.RightSizing = &r
 	}
 	return out
 }

@@ -60,6 +60,7 @@ func newServer(deps Deps) (*server, error) {
 	s.configureEngine()
 	s.api = humagin.New(s.engine, humaConfig())
 	s.registerTargets()
+	s.registerInsights()
 	s.registerRecommendations()
 	s.registerDecisions()
 	s.registerEvents()

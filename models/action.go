@@ -81,20 +81,36 @@ type Marks struct {
 	// LastUp and LastDown are when the floor was last raised and lowered by Pilotlight.
 	LastUp   time.Time `json:"last_up,omitzero"`
 	LastDown time.Time `json:"last_down,omitzero"`
+	// LastMemory is when the memory was last changed by Pilotlight, in seconds since 1970: short, for every target has it.
+	LastMemory int64 `json:"last_memory_s,omitempty"`
 	// Set is the capacity Pilotlight last gave; a different one observed later is an out-of-band change.
 	Set Capacity `json:"set"`
 	// Original is the capacity before Pilotlight first changed it.
 	Original Capacity `json:"original"`
-	// Actuator and Ref name what was changed on its platform.
+	// Actuator and Ref name what was changed on its platform, Holder what held the capacity there then; see Observation.
 	Actuator string `json:"actuator,omitempty"`
 	Ref      string `json:"ref,omitempty"`
+	Holder   string `json:"holder,omitempty"`
 }
 
 // Touched reports whether Pilotlight has changed something that is not restored.
 func (m *Marks) Touched() bool { return m.Set.Levers() != 0 || m.Original.Levers() != 0 }
 
 // Released returns the marks of a target that counts as untouched from now on: only the times are left, for the cooldowns.
-func (m *Marks) Released() Marks { return Marks{LastUp: m.LastUp, LastDown: m.LastDown} }
+func (m *Marks) Released() Marks {
+	return Marks{LastUp: m.LastUp, LastDown: m.LastDown, LastMemory: m.LastMemory}
+}
+
+// ReleasedOf returns the marks after these levers have been given back: what is left is still to be, and if nothing is, the target counts as
+// untouched.
+func (m *Marks) ReleasedOf(levers Lever) Marks {
+	if levers.Has(m.Original.Levers()) {
+		return m.Released()
+	}
+	left := *m
+	left.Set, left.Original = m.Set.Only(^levers), m.Original.Only(^levers)
+	return left
+}
 
 // Outcome is how an action ended. It is recorded durably.
 type Outcome struct {
@@ -122,6 +138,9 @@ type Observation struct {
 	Ready int
 	// Pending says that the platform is still carrying out an earlier change.
 	Pending bool
+	// Holder names what on the platform holds the capacity where the platform makes that anew by itself, such as the revisions of a
+	// service; several are separated by spaces. "" is a platform that does not.
+	Holder string
 	// Note says what is peculiar about the state, such as why the last change failed; may be empty.
 	Note string
 }

@@ -63,6 +63,19 @@ const (
 	ReasonChanged           ReasonCode = "current_changed"
 	ReasonHint              ReasonCode = "hint"
 	ReasonHintFloor         ReasonCode = "hint_floor"
+	ReasonMemoryPeak        ReasonCode = "memory_peak"
+	ReasonMemoryRisk        ReasonCode = "memory_near_limit"
+	ReasonMemoryLearning    ReasonCode = "memory_short_history"
+	ReasonMemorySmall       ReasonCode = "memory_small_gain"
+	ReasonMemoryCPU         ReasonCode = "memory_less_cpu"
+	ReasonMemorySlower      ReasonCode = "memory_slower"
+	ReasonMemoryCooldown    ReasonCode = "memory_cooldown"
+	ReasonSuperseded        ReasonCode = "superseded"
+	ReasonAssert            ReasonCode = "set_again"
+	ReasonAssertLater       ReasonCode = "set_again_later"
+	ReasonRehearsed         ReasonCode = "rehearsed"
+	ReasonRehearsalRefused  ReasonCode = "rehearsal_refused"
+	ReasonRehearsalFailed   ReasonCode = "rehearsal_failed"
 )
 
 // reasonMeanings explains each code in words a stranger understands.
@@ -123,10 +136,23 @@ var reasonMeanings = map[ReasonCode]string{
 	ReasonChanged:           "the platform shows another capacity than the one decided on, so it is decided anew",
 	ReasonHint:              "an event that was announced changes the load that is to be expected",
 	ReasonHintFloor:         "raised to the floor that was announced for an event",
+	ReasonSuperseded:        "the target was changed after the decision, whose cooldowns do not reckon with that",
+	ReasonAssert:            "the platform by itself took back what was set, so it is set again",
+	ReasonAssertLater:       "the platform by itself took back what was set, which is set again after a while",
+	ReasonRehearsed:         "the platform was asked without changing anything, and would accept it",
+	ReasonRehearsalRefused:  "the platform was asked without changing anything, and would refuse it",
+	ReasonRehearsalFailed:   "the platform was asked without changing anything, and gave no answer to go by",
 	ReasonRestored:          "an operator gives the target back the capacity that it had before Pilotlight",
 	ReasonStopped:           "an operator has paused again, which ends the restore; run it again to go on",
 	ReasonMoved:             "the target is something else on its platform now, so what was set before says nothing about it",
 	ReasonForgotten:         "the target has not been reported for long, so it is no longer worked on",
+	ReasonMemoryPeak:        "memory follows the highest use measured, with headroom",
+	ReasonMemoryRisk:        "instances use nearly all their memory, and may be killed for want of it",
+	ReasonMemoryLearning:    "too little of the use of memory has been measured to change it",
+	ReasonMemorySmall:       "another memory would save too little to be worth a change",
+	ReasonMemoryCPU:         "processor time falls with memory, and nothing measured says how much slower the target gets",
+	ReasonMemorySlower:      "durations measured at two sizes say that less memory makes the target too slow",
+	ReasonMemoryCooldown:    "memory was changed lately, so the next change waits",
 	ReasonOutOfBandOver:     "what somebody else had changed is as it was, so Pilotlight goes on",
 }
 

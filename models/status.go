@@ -27,6 +27,8 @@ type TargetStatus struct {
 	Observed    bool
 	// Latest is the latest recommendation; nil before the first decision.
 	Latest *Recommendation
+	// Sizing is what right-sizing makes of its memory; nil if the use of memory is not measured.
+	Sizing *SizeAdvice
 	// Problems are what stands in the way, in words that say what to do.
 	Problems []string
 }

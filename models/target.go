@@ -46,6 +46,8 @@ type Limits struct {
 	MaxWarm int
 	// MaxKeepAlive bounds the keep-alive lever where the platform has it; 0 means the lever is left alone.
 	MaxKeepAlive time.Duration
+	// MinMemoryMB and MaxMemoryMB bound the lever memory; 0 means that the lever is left alone.
+	MinMemoryMB, MaxMemoryMB int32
 }
 
 // Validate says why the limits cannot be used, or returns nil.
@@ -57,6 +59,10 @@ func (l Limits) Validate() error {
 		return fmt.Errorf("max_warm %d is below min_warm %d: %w", l.MaxWarm, l.MinWarm, ErrInvalid)
 	case l.MaxKeepAlive < 0:
 		return fmt.Errorf("max_keep_alive %s is negative: %w", l.MaxKeepAlive, ErrInvalid)
+	case l.MinMemoryMB < 0:
+		return fmt.Errorf("min_memory_mb %d is negative: %w", l.MinMemoryMB, ErrInvalid)
+	case l.MaxMemoryMB < 0 || l.MaxMemoryMB > 0 && l.MaxMemoryMB < l.MinMemoryMB:
+		return fmt.Errorf("max_memory_mb %d is below min_memory_mb %d: %w", l.MaxMemoryMB, l.MinMemoryMB, ErrInvalid)
 	}
 	return nil
 }

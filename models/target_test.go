@@ -71,6 +71,9 @@ func TestTargetValidate(t *testing.T) {
 		"min_warm":       func(t *Target) { t.Limits.MinWarm = -1 },
 		"max_warm":       func(t *Target) { t.Limits.MinWarm = 4 },
 		"max_keep_alive": func(t *Target) { t.Limits.MaxKeepAlive = -1 },
+		"min_memory_mb":  func(t *Target) { t.Limits.MinMemoryMB = -1 },
+		"max_memory_mb":  func(t *Target) { t.Limits.MinMemoryMB, t.Limits.MaxMemoryMB = 512, 511 },
+		"negative bound": func(t *Target) { t.Limits.MaxMemoryMB = -1 },
 	} {
 		bad := target()
 		breakIt(&bad)

@@ -43,8 +43,9 @@ type pool struct {
 // Allocate lowers the decisions of a Step to what the shared limits allow, and gives the reasons. Nothing is raised, nothing is
 // lowered that is held, and no floor falls quicker than the guards of its target allow. Where there is not enough, the instances
 // that save most cold starts for their price come first, over all targets; those that are there already count for a little more.
-// The order of the cases does not matter. Memories take note of what is spent.
-func (a *Allocator) Allocate(now time.Time, cases []Case) {
+// The order of the cases does not matter. Memories take note of what is spent. The Balance tells before each write whether there is
+// still room.
+func (a *Allocator) Allocate(now time.Time, cases []Case) *Balance {
 	demands := make([]demand, len(cases))
 	for i := range cases {
 		demands[i] = demandOf(&cases[i])
@@ -68,6 +69,7 @@ func (a *Allocator) Allocate(now time.Time, cases []Case) {
 		d.conclude()
 	}
 	steer(order, now)
+	return balanceOf(order, pools)
 }
 
 // known reports whether there is a target to speak of.

@@ -107,6 +107,8 @@ type Config struct {
 	KeepAliveBand float64 `yaml:"keep_alive_band"`
 	// Prices are what keeping an instance warm costs.
 	Prices Prices `yaml:"prices"`
+	// RightSizing says how the memory of an instance is recommended, and whether it is set.
+	RightSizing models.RightSizing `yaml:"right_sizing"`
 }
 
 // Step bounds a change of the floor: by Instances, or by Share of the present floor, whichever allows more. Zero in both
@@ -140,6 +142,7 @@ func DefaultConfig() Config {
 		KeepAlive:            KeepAliveAuto,
 		KeepAliveBand:        0.2,
 		Prices:               DefaultPrices(),
+		RightSizing:          models.DefaultRightSizing(),
 	}
 }
 
@@ -177,6 +180,7 @@ func (c Config) Validate() error {
 	v.oneOf("keep_alive", string(c.KeepAlive), string(KeepAliveAuto), string(KeepAliveOff))
 	v.number("keep_alive_band", c.KeepAliveBand, 0, 10)
 	c.Prices.validate(&v)
+	v.rightSizing(&c.RightSizing)
 	return errors.Join(v.errs...)
 }
 

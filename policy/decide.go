@@ -27,6 +27,7 @@ func (p *Policy) propose(pr *proposal, d *models.Decision) {
 	p.explain(pr)
 	p.heed(pr)
 	if keep := m.cost.of[pr.strategy].keep; p.keepAliveIsOurs(f) {
+		keep = pr.letGo(keep)
 		pr.keep, pr.keepSet = models.Seconds(math.Round(keep)), true
 		pr.because(models.ReasonKeepAlive,
 			models.Num("keep_alive_s", math.Round(keep)), models.Num("break_even_s", m.spec.breakEven))

@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -29,12 +30,14 @@ type Actuator struct {
 	poll time.Duration
 	// limit is the concurrency of the account as last seen, 0 if it was never read.
 	limit atomic.Int64
+	marks marks
 }
 
 var (
 	_ actuators.Actuator      = (*Actuator)(nil)
 	_ actuators.Reacher       = (*Actuator)(nil)
 	_ actuators.InstanceRater = (*Actuator)(nil)
+	_ actuators.MemorySizer   = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It reads the environment and the shared configuration files of AWS as all AWS
@@ -121,6 +124,9 @@ func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Ob
 		}
 		obs.Capacity = obs.Capacity.WithMemory(live.memory())
 	}
+	if note := a.marks.note(r.function); note != "" {
+		obs.Note = strings.TrimPrefix(obs.Note+"; "+note, "; ")
+	}
 	return obs, nil
 }
 
@@ -131,6 +137,15 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	if err != nil {
 		return err
 	}
+	if err := a.give(ctx, r, &action); err != nil || action.To.Levers() == 0 {
+		return err
+	}
+	a.mark(ctx, r, action.Restores)
+	return nil
+}
+
+// give sets the levers of an action.
+func (a *Actuator) give(ctx context.Context, r ref, action *models.Action) error {
 	if err := a.check(r, action.To); err != nil {
 		return err
 	}

@@ -55,6 +55,8 @@ type Config struct {
 	ReservedConcurrency bool `yaml:"reserved_concurrency"`
 	// ApplyMemory gives the actuator the lever memory: a new version with other memory, to which the alias is moved.
 	ApplyMemory bool `yaml:"apply_memory"`
+	// Mark gives functions whose capacity was set the tag pilotlight, and takes it away from those that are restored.
+	Mark bool `yaml:"mark"`
 	// MemoryWait bounds how long an Apply waits for updates of the function.
 	MemoryWait models.Duration `yaml:"memory_wait"`
 }

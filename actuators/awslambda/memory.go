@@ -20,7 +20,15 @@ import (
 const (
 	minMemory = 128
 	maxMemory = 10240
+	// fullCPU is the memory with which a function has one virtual processor; with less it has that share of one.
+	// Source: "Configure Lambda function memory" in the AWS Lambda developer guide.
+	fullCPU = 1769
 )
+
+// MemorySizes implements actuators.MemorySizer.
+func (a *Actuator) MemorySizes() models.MemorySizes {
+	return models.MemorySizes{Min: minMemory, Max: maxMemory, Step: 1, FullCPU: fullCPU}
+}
 
 // An Apply looks at an update pollsPerWait times while it waits for it.
 const (

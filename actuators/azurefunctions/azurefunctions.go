@@ -27,8 +27,7 @@ type Actuator struct {
 	config   Config
 	client   client
 	throttle *throttle
-	reads    *rate.Limiter
-	writes   *rate.Limiter
+	budgets  *actuators.Budgets
 	now      func() time.Time
 	running  running
 	locks    locks
@@ -36,8 +35,10 @@ type Actuator struct {
 }
 
 var (
-	_ actuators.Actuator = (*Actuator)(nil)
-	_ actuators.Reacher  = (*Actuator)(nil)
+	_ actuators.Actuator    = (*Actuator)(nil)
+	_ actuators.Reacher     = (*Actuator)(nil)
+	_ actuators.MemorySizer = (*Actuator)(nil)
+	_ actuators.Sharer      = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It makes no request; credentials are looked for, as all Azure tools do, when the
@@ -52,8 +53,19 @@ func New(name string, config Config, now func() time.Time) (*Actuator, error) {
 	watch := &throttle{now: now}
 	return &Actuator{
 		config: config, client: client{config: config, watch: watch}, throttle: watch,
-		reads: config.Requests.Limiter(), writes: config.Writes.Limiter(), now: now,
+		budgets: actuators.NewBudgets(), now: now,
 	}, nil
+}
+
+// Share implements actuators.Sharer: Azure counts requests for each subscription, reads and writes apart.
+func (a *Actuator) Share(budgets *actuators.Budgets) { a.budgets = budgets }
+
+// reads is the budget of requests that read in the subscription of an app, writes that of those that write.
+func (a *Actuator) reads(r app) *rate.Limiter  { return a.bucket(r, "reads", a.config.Requests) }
+func (a *Actuator) writes(r app) *rate.Limiter { return a.bucket(r, "writes", a.config.Writes) }
+
+func (a *Actuator) bucket(r app, kind string, config actuators.RateLimitConfig) *rate.Limiter {
+	return a.budgets.Bucket(strings.Join([]string{TypeName, a.config.Cloud, a.config.Endpoint, strings.ToLower(r.subscription), kind}, " "), config)
 }
 
 // Levers implements actuators.Actuator.
@@ -112,10 +124,14 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	if err != nil {
 		return err
 	}
-	if err := a.checkLevers(r, action.To); err != nil || action.To.Levers() == 0 {
+	if err := a.checkLevers(r, &action); err != nil || action.To.Levers() == 0 {
 		return err
 	}
-	follow, err := a.change(ctx, r, a.Reach(models.Capacity{}, action.To))
+	to := action.To
+	if !action.Restores { // what was there before is given back exactly, whatever it was
+		to = a.Reach(models.Capacity{}, to)
+	}
+	follow, err := a.change(ctx, r, to)
 	if err != nil || follow == nil {
 		return err
 	}
@@ -158,7 +174,8 @@ func (a *Actuator) refOf(op string, target models.Target) (ref, error) {
 }
 
 // checkLevers refuses what cannot be asked of any app.
-func (a *Actuator) checkLevers(r ref, to models.Capacity) error {
+func (a *Actuator) checkLevers(r ref, action *models.Action) error {
+	to := action.To
 	warm, _ := to.Warm()
 	most, hasMax := to.Max()
 	mb, _ := to.Memory()
@@ -174,7 +191,7 @@ func (a *Actuator) checkLevers(r ref, to models.Capacity) error {
 		kind, err = models.KindQuota, fmt.Errorf("%s is more than the %d instances that Flex Consumption allows; lower max_warm", to, maxFlex)
 	case hasMax && most < 1:
 		err = fmt.Errorf("a maximum of 0 instances is none on Azure; ask for at least 1: %w", models.ErrInvalid)
-	case mb > sizes()[len(sizes())-1].mb:
+	case mb > sizes()[len(sizes())-1].mb && !action.Restores:
 		err = fmt.Errorf("%d MB are more than the largest instance of Flex Consumption has: %w", mb, models.ErrInvalid)
 	case mb > math.MaxInt32:
 		err = fmt.Errorf("%d MB cannot be: %w", mb, models.ErrInvalid)

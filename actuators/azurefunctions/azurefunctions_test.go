@@ -239,6 +239,24 @@ func TestZoneRedundant(t *testing.T) {
 	wantKind(t, f.apply(t, shop, models.Warm(1)), models.KindInvalid)
 }
 
+// TestRestoreIsExact gives back a size of instances that is not one of those to choose from, and a single instance.
+func TestRestoreIsExact(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *azurefunctions.Config, server *azurefunctionstest.Config) {
+		c.Memory, c.ZoneRedundant, server.Sizes = true, true, []int{512, 1024, 2048, 8192}
+	})
+	for _, original := range []models.Capacity{models.Warm(1).WithMemory(1024), models.Warm(1).WithMemory(8192)} {
+		f.have(t, shop, models.Warm(3).WithMemory(2048))
+		back := f.action(shop, original)
+		back.Restores = true
+		if err := f.actuator.Apply(t.Context(), target(shop), back); err != nil {
+			t.Fatal(err)
+		}
+		f.settle()
+		f.want(t, shop, original, false)
+	}
+}
+
 // TestCoreQuota adds up the cores of the apps that were seen, by size and region.
 func TestCoreQuota(t *testing.T) {
 	t.Parallel()

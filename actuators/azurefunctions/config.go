@@ -76,7 +76,7 @@ type Config struct {
 	OperationWait models.Duration `yaml:"operation_wait"`
 	// OperationPoll is the time between two looks at an operation unless Azure asks for a longer one.
 	OperationPoll models.Duration `yaml:"operation_poll"`
-	// Requests bounds the requests per second that read, Writes those that write, each for all targets together.
+	// Requests bounds the requests per second that read, Writes those that write, for each subscription, whatever actuators make them.
 	Requests actuators.RateLimitConfig `yaml:"requests"`
 	Writes   actuators.RateLimitConfig `yaml:"writes"`
 }

@@ -293,6 +293,28 @@ func TestOwnRateLimit(t *testing.T) {
 	}
 }
 
+// TestSharedBudget lets two actuators share the budget of a subscription.
+func TestSharedBudget(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	f := newFixture(t)
+	config := f.config
+	config.Requests = actuators.RateLimitConfig{PerSecond: 0.001, Burst: 1}
+	second, err := azurefunctions.New("second", config, f.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	budgets := actuators.NewBudgets()
+	actuators.Share(f.actuator, budgets)
+	actuators.Share(second, budgets)
+	if _, err := second.Observe(ctx, target(shop)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.actuator.Observe(ctx, target(shop))
+	wantKind(t, err, models.KindThrottled)
+}
+
 func TestConfigErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -64,7 +64,7 @@ func (a *Actuator) follow(ctx context.Context, r ref, op string, p *poller) erro
 		if !sleep(ctx, wait) {
 			return nil
 		}
-		asked, failed, err := a.look(ctx, p)
+		asked, failed, err := a.look(ctx, r, p)
 		switch {
 		case err != nil: // The write was accepted, and Observe looks again.
 			return nil
@@ -92,9 +92,9 @@ func sleep(ctx context.Context, wait time.Duration) bool {
 
 // look asks once for an operation, and returns how long Azure asks to wait before the next time, and how it failed. The SDK
 // would say the latter too, but reads the app once more for it.
-func (a *Actuator) look(ctx context.Context, p *poller) (wait time.Duration, failed, err error) {
+func (a *Actuator) look(ctx context.Context, r ref, p *poller) (wait time.Duration, failed, err error) {
 	const op = "get operation"
-	if err = actuators.AwaitTurn(ctx, a.reads); err == nil {
+	if err = actuators.AwaitTurn(ctx, a.reads(r.app)); err == nil {
 		err = a.throttle.check(op, true)
 	}
 	if err != nil {
@@ -134,7 +134,7 @@ func (a *Actuator) resume(ctx context.Context, r ref) (pending bool, failure str
 	if before.poller == nil {
 		return false, before.failure
 	}
-	_, failed, err := a.look(ctx, before.poller)
+	_, failed, err := a.look(ctx, r, before.poller)
 	switch kind := actuators.KindOf(err); {
 	case err == nil && !before.poller.Done():
 		return true, ""

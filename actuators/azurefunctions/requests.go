@@ -29,7 +29,7 @@ func request[T any](
 	ctx context.Context, a *Actuator, r ref, op string, send func(*armappservice.WebAppsClient) (T, error),
 ) (T, error) {
 	var out T
-	err := actuators.AwaitTurn(ctx, a.reads)
+	err := actuators.AwaitTurn(ctx, a.reads(r.app))
 	if err == nil {
 		err = a.throttle.check(op, true)
 	}
@@ -47,7 +47,7 @@ func write[T any](
 	ctx context.Context, a *Actuator, r ref, op string, send func(*armappservice.WebAppsClient, *arm.Client) (T, error),
 ) (T, error) {
 	var out T
-	err := actuators.AwaitTurn(ctx, a.writes)
+	err := actuators.AwaitTurn(ctx, a.writes(r.app))
 	if err == nil {
 		err = a.throttle.check(op, false)
 	}

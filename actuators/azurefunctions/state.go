@@ -29,6 +29,19 @@ type size struct {
 // sizes returns the sizes, smallest first. Source: "Azure Functions Flex Consumption plan hosting" on Microsoft Learn.
 func sizes() []size { return []size{{512, 0.25}, {2048, 1}, {4096, 2}} }
 
+// MemorySizes implements actuators.MemorySizer. Premium plans have their memory from the plan, which this actuator never changes.
+// Source: as of sizes; an instance has one core with the size that counts one.
+func (a *Actuator) MemorySizes() models.MemorySizes {
+	var out models.MemorySizes
+	for _, s := range sizes() {
+		out.Only = append(out.Only, s.mb)
+		if s.cores == 1 {
+			out.FullCPU = s.mb
+		}
+	}
+	return out
+}
+
 // sizeFor returns the smallest size with that memory, mb itself if there is none.
 func sizeFor(mb int) int {
 	for _, s := range sizes() {

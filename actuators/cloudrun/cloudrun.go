@@ -27,13 +27,16 @@ import (
 type Actuator struct {
 	config  Config
 	client  client
-	reads   *rate.Limiter
-	writes  *rate.Limiter
+	budgets *actuators.Budgets
 	now     func() time.Time
 	running running
 }
 
-var _ actuators.Actuator = (*Actuator)(nil)
+var (
+	_ actuators.Actuator  = (*Actuator)(nil)
+	_ actuators.Rehearser = (*Actuator)(nil)
+	_ actuators.Sharer    = (*Actuator)(nil)
+)
 
 // New returns an actuator of that configured name. It makes no request; credentials are looked for, as all Google tools do, when
 // the first one is made. now is the clock for dates that the service asks to wait for.
@@ -45,8 +48,19 @@ func New(name string, config Config, now func() time.Time) (*Actuator, error) {
 		return nil, fmt.Errorf("actuator %q: %w", name, err)
 	}
 	return &Actuator{
-		config: config, client: client{config: config}, reads: config.Requests.Limiter(), writes: config.Writes.Limiter(), now: now,
+		config: config, client: client{config: config}, budgets: actuators.NewBudgets(), now: now,
 	}, nil
+}
+
+// Share implements actuators.Sharer: Google counts requests for each project and region, reads and writes apart.
+func (a *Actuator) Share(budgets *actuators.Budgets) { a.budgets = budgets }
+
+// reads is the budget of requests that read in the project and region of a service, writes that of those that write.
+func (a *Actuator) reads(r ref) *rate.Limiter  { return a.bucket(r, "reads", a.config.Requests) }
+func (a *Actuator) writes(r ref) *rate.Limiter { return a.bucket(r, "writes", a.config.Writes) }
+
+func (a *Actuator) bucket(r ref, kind string, config actuators.RateLimitConfig) *rate.Limiter {
+	return a.budgets.Bucket(strings.Join([]string{TypeName, a.config.Endpoint, r.project, r.region, kind}, " "), config)
 }
 
 // Levers implements actuators.Actuator.
@@ -79,7 +93,20 @@ func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Ob
 
 // Apply implements actuators.Actuator with 2 requests and those that follow the operation, or 1 if nothing is to be changed.
 func (a *Actuator) Apply(ctx context.Context, target models.Target, action models.Action) error {
-	r, err := a.refOf("apply", target)
+	return a.give(ctx, "apply", target, action, a.patch)
+}
+
+// Rehearse implements actuators.Rehearser with 2 requests, or 1 if nothing is to be changed; the second says validateOnly, so that
+// Google checks permissions, values and quota and changes nothing.
+func (a *Actuator) Rehearse(ctx context.Context, target models.Target, action models.Action) error {
+	return a.give(ctx, "rehearse", target, action, a.check)
+}
+
+// give reads a service and sends what must be changed, if anything.
+func (a *Actuator) give(
+	ctx context.Context, op string, target models.Target, action models.Action, send func(context.Context, ref, change) error,
+) error {
+	r, err := a.refOf(op, target)
 	if err != nil {
 		return err
 	}
@@ -90,14 +117,14 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	if err != nil {
 		return err
 	}
-	change, err := have.change(action.To, a.config.Max)
+	change, err := have.change(action.To, a.config.Max, action.Restores)
 	if err != nil {
 		return &actuators.Error{Kind: actuators.KindOf(err), Op: "set scaling of " + r.String(), Err: err}
 	}
 	if len(change.mask) == 0 {
 		return nil
 	}
-	return a.patch(ctx, r, change)
+	return send(ctx, r, change)
 }
 
 // refOf reads the reference of a target.

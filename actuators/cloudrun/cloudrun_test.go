@@ -306,3 +306,19 @@ func TestQuotaProject(t *testing.T) {
 		}
 	}
 }
+
+// TestRestoreIsExact gives back a floor above the maximum, which Google took once, but which is not asked for otherwise.
+func TestRestoreIsExact(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.AddService(t, shop, cloudruntest.Service{Min: 20, RevisionMax: 10})
+	f.have(t, shop, models.Warm(3))
+	wantKind(t, f.apply(t, shop, models.Warm(20)), models.KindQuota)
+	back := f.action(shop, models.Warm(20))
+	back.Restores = true
+	if err := f.actuator.Apply(t.Context(), target(shop), back); err != nil {
+		t.Fatal(err)
+	}
+	f.settle()
+	f.want(t, shop, models.Warm(20), false)
+}

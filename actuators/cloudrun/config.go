@@ -44,14 +44,12 @@ type Config struct {
 	Endpoint string `yaml:"endpoint"`
 	// Max says which setting is the lever max.
 	Max Max `yaml:"max"`
-	// ValidateOnly lets Google check each write without carrying it out. Apply then ends with models.ErrDryRun.
-	ValidateOnly bool `yaml:"validate_only"`
 	// OperationWait is how long Apply follows the operation of a write; 0 does not. An operation that is still running then
 	// goes on, and Observe shows how it ends.
 	OperationWait models.Duration `yaml:"operation_wait"`
 	// OperationPoll is the first time between two looks at an operation; it doubles up to 8 times that.
 	OperationPoll models.Duration `yaml:"operation_poll"`
-	// Requests bounds the requests per second that read, Writes those that write, each for all targets together.
+	// Requests bounds the requests per second that read, Writes those that write, for each project and region, whatever actuators make them.
 	Requests actuators.RateLimitConfig `yaml:"requests"`
 	Writes   actuators.RateLimitConfig `yaml:"writes"`
 }

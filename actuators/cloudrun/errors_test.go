@@ -262,6 +262,36 @@ func TestOwnRateLimit(t *testing.T) {
 	}
 }
 
+// TestSharedBudget lets two actuators share the budget of a project and region, and no other.
+func TestSharedBudget(t *testing.T) {
+	t.Parallel()
+	seldom := actuators.RateLimitConfig{PerSecond: 0.001, Burst: 1}
+	elsewhere := "projects/shop-123/locations/us-central1/services/shop"
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	f := newFixture(t)
+	f.AddService(t, elsewhere, cloudruntest.Service{})
+	config := cloudrun.DefaultConfig()
+	config.Endpoint, config.CredentialsFile, config.Requests = f.URL(), f.CredentialsFile(t), seldom
+	second, err := cloudrun.New("second", config, f.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	budgets := actuators.NewBudgets()
+	actuators.Share(f.actuator, budgets)
+	actuators.Share(actuators.WithGate(second, nil), budgets)
+	for _, c := range []struct {
+		a   actuators.Actuator
+		ref string
+		ok  bool
+	}{{second, shop, true}, {f.actuator, shop, false}, {second, elsewhere, true}, {f.actuator, elsewhere, false}} {
+		_, err := c.a.Observe(ctx, target(c.ref))
+		if c.ok && err != nil || !c.ok && actuators.KindOf(err) != models.KindThrottled {
+			t.Errorf("Observe(%s) = %v, want a turn: %v", c.ref, err, c.ok)
+		}
+	}
+}
+
 func TestConfigErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

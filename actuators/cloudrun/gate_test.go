@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"pilotlight/actuators"
-	"pilotlight/actuators/cloudrun"
 	"pilotlight/actuators/cloudrun/cloudruntest"
 	"pilotlight/models"
 )
@@ -31,26 +30,32 @@ func (f fixture) decorated(t *testing.T, permit func() error) actuators.Actuator
 	return a
 }
 
-// TestDryRunSendsNothing counts the requests that write at the server, also those that Google would only check.
+// TestDryRunSendsNothing counts the requests that write at the server, also those that Google would only check. Only a rehearsal sends
+// such, and writes nothing.
 func TestDryRunSendsNothing(t *testing.T) {
 	t.Parallel()
-	for _, validate := range []bool{false, true} {
-		f := newFixture(t, with(func(c *cloudrun.Config) { c.ValidateOnly = validate }))
-		for _, held := range []error{models.ErrDryRun, models.ErrPaused} {
-			a := f.decorated(t, func() error { return held })
-			for _, n := range []int{0, 3, 9} {
-				f.Inject(1, cloudruntest.Internal())
-				if err := a.Apply(t.Context(), target(shop), f.action(shop, models.Warm(n))); !errors.Is(err, held) {
-					t.Errorf("Apply returned %v, want %v", err, held)
-				}
-				if _, err := a.Observe(t.Context(), target(shop)); err != nil {
-					t.Errorf("Observe: %v", err)
-				}
+	f := newFixture(t)
+	for _, held := range []error{models.ErrDryRun, models.ErrPaused} {
+		a := f.decorated(t, func() error { return held })
+		for _, n := range []int{0, 3, 9} {
+			f.Inject(1, cloudruntest.Internal())
+			if err := a.Apply(t.Context(), target(shop), f.action(shop, models.Warm(n))); !errors.Is(err, held) {
+				t.Errorf("Apply returned %v, want %v", err, held)
+			}
+			if _, err := a.Observe(t.Context(), target(shop)); err != nil {
+				t.Errorf("Observe: %v", err)
 			}
 		}
 		if n := f.CallsOf(cloudruntest.OpPatch); n != 0 {
-			t.Errorf("dry-run sent %d requests that write", n)
+			t.Fatalf("dry-run sent %d requests that write", n)
 		}
+	}
+	a := f.decorated(t, func() error { return models.ErrDryRun })
+	if err := actuators.Rehearse(t.Context(), a, target(shop), f.action(shop, models.Warm(9))); err != nil || !actuators.CanRehearse(a) {
+		t.Errorf("rehearse: %v", err)
+	}
+	if checked, written := f.CallsOf(cloudruntest.OpPatch), f.Writes(); checked != 1 || written != 0 {
+		t.Errorf("a rehearsal let %d changes be checked and %d be made", checked, written)
 	}
 }
 

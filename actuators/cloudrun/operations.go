@@ -58,7 +58,7 @@ func (a *Actuator) follow(ctx context.Context, r ref, op string, o *run.GoogleLo
 		if o.Name == "" || !sleep(ctx, wait) {
 			return nil
 		}
-		next, err := a.operation(ctx, o.Name)
+		next, err := a.operation(ctx, r, o.Name)
 		if err != nil { // The write was accepted, and Observe looks again.
 			return nil
 		}
@@ -81,8 +81,8 @@ func sleep(ctx context.Context, wait time.Duration) bool {
 }
 
 // operation reads an operation.
-func (a *Actuator) operation(ctx context.Context, name string) (*run.GoogleLongrunningOperation, error) {
-	return request(ctx, a, a.reads, "get operation "+name,
+func (a *Actuator) operation(ctx context.Context, r ref, name string) (*run.GoogleLongrunningOperation, error) {
+	return request(ctx, a, a.reads(r), "get operation "+name,
 		func(api *run.ProjectsLocationsService) (*run.GoogleLongrunningOperation, error) {
 			return api.Operations.Get(name).Context(ctx).Do()
 		})
@@ -95,7 +95,7 @@ func (a *Actuator) resume(ctx context.Context, r ref, reconciling bool) (note st
 	if before.failure != "" || before.name == "" || reconciling {
 		return before.failure
 	}
-	o, err := a.operation(ctx, before.name)
+	o, err := a.operation(ctx, r, before.name)
 	switch {
 	case err != nil && !notThere(err), err == nil && !o.Done:
 		return ""

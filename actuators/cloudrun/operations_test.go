@@ -1,11 +1,11 @@
 package cloudrun_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"pilotlight/actuators"
 	"pilotlight/actuators/cloudrun"
 	"pilotlight/actuators/cloudrun/cloudruntest"
 	"pilotlight/models"
@@ -148,24 +148,30 @@ func TestLooksFail(t *testing.T) {
 	}
 }
 
-// TestValidateOnly lets Google check writes, and writes nothing.
-func TestValidateOnly(t *testing.T) {
+// TestRehearse lets Google check changes: nothing is written, also by an action that has expired.
+func TestRehearse(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, with(func(c *cloudrun.Config) { c.ValidateOnly = true }), func(_ *cloudrun.Config, server *cloudruntest.Config) {
-		server.MaxInstances = 100
-	})
-	err := f.apply(t, shop, models.Warm(5))
-	if !errors.Is(err, models.ErrDryRun) || !strings.Contains(err.Error(), "Google would accept it") {
-		t.Errorf("Apply returned %v, want models.ErrDryRun", err)
+	f := newFixture(t, func(_ *cloudrun.Config, server *cloudruntest.Config) { server.MaxInstances = 100 })
+	rehearse := func(n int) error {
+		return f.actuator.Rehearse(t.Context(), target(shop), f.action(shop, models.Warm(n)))
 	}
-	wantKind(t, f.apply(t, shop, models.Warm(101)), models.KindQuota)
+	if err := rehearse(5); err != nil {
+		t.Errorf("an acceptable change: %v", err)
+	}
+	wantKind(t, rehearse(101), models.KindQuota)
 	f.Inject(1, cloudruntest.Denied().On(cloudruntest.OpPatch))
-	wantKind(t, f.apply(t, shop, models.Warm(5)), models.KindUnauthorized)
+	wantKind(t, rehearse(5), models.KindUnauthorized)
+	if n := f.CallsOf(cloudruntest.OpPatch); n != 3 {
+		t.Errorf("%d changes were checked, want 3", n)
+	}
+	if err := rehearse(0); err != nil || f.CallsOf(cloudruntest.OpPatch) != 3 {
+		t.Errorf("nothing to change: %v", err)
+	}
 	if n := f.Writes(); n != 0 {
 		t.Errorf("%d writes, want none", n)
 	}
 	f.want(t, shop, models.Warm(0), false)
-	if err := f.apply(t, shop, models.Warm(0)); err != nil {
-		t.Errorf("nothing to change: %v", err)
+	if err := f.actuator.Rehearse(t.Context(), target("nothing/like it"), f.action(shop, models.Warm(1))); actuators.KindOf(err) != models.KindInvalid {
+		t.Errorf("a ref that cannot be: %v", err)
 	}
 }

@@ -30,7 +30,7 @@ func request[T any](
 // get reads the present state.
 func (a *Actuator) get(ctx context.Context, r ref) (state, error) {
 	op := "get service " + r.String()
-	out, err := request(ctx, a, a.reads, op, func(api *run.ProjectsLocationsService) (*run.GoogleCloudRunV2Service, error) {
+	out, err := request(ctx, a, a.reads(r), op, func(api *run.ProjectsLocationsService) (*run.GoogleCloudRunV2Service, error) {
 		return api.Services.Get(r.String()).Context(ctx).Do()
 	})
 	if err != nil {
@@ -43,18 +43,12 @@ func (a *Actuator) get(ctx context.Context, r ref) (state, error) {
 	return s, nil
 }
 
-// patch writes a change and follows it, or lets Google only check it.
+// patch writes a change and follows it.
 func (a *Actuator) patch(ctx context.Context, r ref, c change) error {
 	op := fmt.Sprintf("patch %s of %s", strings.Join(c.mask, " and "), r)
-	if a.config.ValidateOnly {
-		op = "check " + op
-	}
 	var held error
-	out, err := request(ctx, a, a.writes, op, func(api *run.ProjectsLocationsService) (*run.GoogleLongrunningOperation, error) {
+	out, err := request(ctx, a, a.writes(r), op, func(api *run.ProjectsLocationsService) (*run.GoogleLongrunningOperation, error) {
 		call := api.Services.Patch(r.String(), c.body).UpdateMask(strings.Join(c.mask, ",")).Context(ctx)
-		if a.config.ValidateOnly {
-			call = call.ValidateOnly(true)
-		}
 		if held = actuators.MayWrite(ctx); held != nil {
 			return nil, held
 		}
@@ -65,11 +59,18 @@ func (a *Actuator) patch(ctx context.Context, r ref, c change) error {
 		return held
 	case err != nil:
 		return err
-	case a.config.ValidateOnly:
-		if err := a.failure(op, out); err != nil {
-			return err
-		}
-		return fmt.Errorf("%s: Google would accept it; validate_only is set: %w", op, models.ErrDryRun)
 	}
 	return a.follow(ctx, r, op, out)
+}
+
+// check lets Google check a change without carrying it out.
+func (a *Actuator) check(ctx context.Context, r ref, c change) error {
+	op := fmt.Sprintf("check patch %s of %s", strings.Join(c.mask, " and "), r)
+	out, err := request(ctx, a, a.writes(r), op, func(api *run.ProjectsLocationsService) (*run.GoogleLongrunningOperation, error) {
+		return api.Services.Patch(r.String(), c.body).UpdateMask(strings.Join(c.mask, ",")).ValidateOnly(true).Context(ctx).Do()
+	})
+	if err != nil {
+		return err
+	}
+	return a.failure(op, out)
 }

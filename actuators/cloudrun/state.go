@@ -117,8 +117,8 @@ type change struct {
 }
 
 // change returns what must be written to reach a capacity, with an empty mask for nothing. It fails with an *actuators.Error
-// if the service cannot have it.
-func (s state) change(to models.Capacity, which Max) (change, error) {
+// if the service cannot have it. What was there before may be given back, also a floor above the maximum, since Google took it once.
+func (s state) change(to models.Capacity, which Max, restores bool) (change, error) {
 	after, scaling := s, &run.GoogleCloudRunV2ServiceScaling{}
 	out := change{body: &run.GoogleCloudRunV2Service{Etag: s.etag}}
 	if warm, ok := to.Warm(); ok && warm != s.warm {
@@ -141,7 +141,7 @@ func (s state) change(to models.Capacity, which Max) (change, error) {
 	if len(out.mask) == 0 {
 		return out, nil
 	}
-	return out, after.check(s)
+	return out, after.check(s, restores)
 }
 
 // addRevisionMax adds the maximum of the revision template. A template that names its revision loses the name, which would be
@@ -157,13 +157,15 @@ func (c *change) addRevisionMax(most int, named bool) {
 }
 
 // check says why a service cannot go from another state to this one. A floor that is above the maximum already may be lowered.
-func (s state) check(from state) error {
+func (s state) check(from state, restores bool) error {
 	most := s.ceiling()
 	over := most > 0 && s.warm > most
 	switch {
 	case s.byHand:
 		return &actuators.Error{Kind: models.KindInvalid, Op: "check", Err: fmt.Errorf("the service is scaled by hand, so that Cloud Run "+
 			"ignores minimum and maximum; set it to automatic scaling or leave it out: %w", models.ErrInvalid)}
+	case restores:
+		return nil
 	case over && s.warm > from.warm:
 		return &actuators.Error{Kind: models.KindQuota, Op: "check", Err: fmt.Errorf("a floor of %d is above the maximum of %d instances "+
 			"of the service or its revision; raise that or lower max_warm", s.warm, most)}

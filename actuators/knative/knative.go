@@ -41,8 +41,10 @@ type Actuator struct {
 }
 
 var (
-	_ actuators.Actuator = (*Actuator)(nil)
-	_ actuators.Reacher  = (*Actuator)(nil)
+	_ actuators.Actuator  = (*Actuator)(nil)
+	_ actuators.Reacher   = (*Actuator)(nil)
+	_ actuators.Rehearser = (*Actuator)(nil)
+	_ actuators.Sharer    = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It reads no file and makes no request: the cluster is connected to when it is
@@ -61,6 +63,9 @@ func New(name string, config Config, now func() time.Time) (*Actuator, error) {
 	}
 	return &Actuator{config: config, client: kubeapi.NewClient(config.access()), waker: waker, now: now}, nil
 }
+
+// Share implements actuators.Sharer: all that talk to one API server share a budget.
+func (a *Actuator) Share(budgets *actuators.Budgets) { a.client.Share(budgets) }
 
 // Levers implements actuators.Actuator.
 func (a *Actuator) Levers() models.Lever { return levers }
@@ -93,11 +98,30 @@ func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Ob
 // capacity yet, and two more to wake a service if that is configured and needed. A revision whose annotations somebody
 // else changed in between is a conflict; a version that moved on for other reasons is not.
 func (a *Actuator) Apply(ctx context.Context, target models.Target, action models.Action) error {
-	r, err := refOf("apply", target)
+	return a.give(ctx, "apply", target, action, kubeapi.Patch, a.wakeIfAsleep)
+}
+
+// Rehearse implements actuators.Rehearser with the requests of Apply, but for those that wake; those that would write say dryRun=All.
+func (a *Actuator) Rehearse(ctx context.Context, target models.Target, action models.Action) error {
+	return a.give(ctx, "rehearse", target, action, kubeapi.CheckPatch, leave)
+}
+
+// leave does nothing after a check.
+func leave(context.Context, ref, *state, models.Capacity) error { return nil }
+
+// give reads a service, sends what must be changed, and calls done after that.
+func (a *Actuator) give(
+	ctx context.Context, doing string, target models.Target, action models.Action, send kubeapi.Patcher,
+	done func(context.Context, ref, *state, models.Capacity) error,
+) error {
+	r, err := refOf(doing, target)
 	if err != nil {
 		return err
 	}
-	to := reach(action.To)
+	to := action.To
+	if !action.Restores { // what was there before is given back exactly
+		to = reach(to)
+	}
 	op := "set " + to.String() + " of " + r.String()
 	if err := check(op, to); err != nil || to.Levers() == 0 {
 		return err
@@ -116,8 +140,8 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 		} else if s.changed(&first, to) {
 			return err
 		}
-		if err = a.write(ctx, op, &s, to); err == nil {
-			return a.wakeIfAsleep(ctx, r, &s, to)
+		if err = a.write(ctx, op, &s, to, send); err == nil {
+			return done(ctx, r, &s, to)
 		}
 		if actuators.KindOf(err) != models.KindConflict {
 			return err
@@ -139,7 +163,7 @@ func (s *state) changed(then *state, to models.Capacity) bool {
 }
 
 // write gives every active revision the capacity.
-func (a *Actuator) write(ctx context.Context, op string, s *state, to models.Capacity) error {
+func (a *Actuator) write(ctx context.Context, op string, s *state, to models.Capacity, send kubeapi.Patcher) error {
 	for i := range s.parts {
 		p := &s.parts[i]
 		after := p.have.Merge(to)
@@ -158,7 +182,7 @@ func (a *Actuator) write(ctx context.Context, op string, s *state, to models.Cap
 			return &actuators.Error{Kind: models.KindTransient, Op: op, Err: fmt.Errorf("%s has no PodAutoscaler yet", p.revision)}
 		}
 		patch := map[string]any{"metadata": map[string]any{"annotations": annotationsOf(to)}}
-		if err := kubeapi.Patch(ctx, a.client, p.holder, p.version, patch); err != nil {
+		if err := send(ctx, a.client, p.holder, p.version, patch); err != nil {
 			return err
 		}
 	}

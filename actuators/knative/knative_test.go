@@ -364,3 +364,17 @@ func TestRequests(t *testing.T) {
 	count("apply", 3, func() { f.have(t, "prod/app", models.Warm(3)) })
 	count("no change", 2, func() { f.have(t, "prod/app", models.Warm(3)) })
 }
+
+// TestHolderOfTheFloor names the active revisions, so that a floor which a new one lacks is known for that.
+func TestHolderOfTheFloor(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, "1.21.0")
+	f.have(t, "prod/app", models.Warm(3))
+	if obs := f.observe(t, "prod/app"); obs.Holder != "app-00001" {
+		t.Errorf("Observe = %+v", obs)
+	}
+	f.revision(t, "app", "app-00002", "active")
+	if obs := f.observe(t, "prod/app"); obs.Holder != "app-00001 app-00002" || obs.Capacity != models.Warm(0) {
+		t.Errorf("Observe = %+v", obs)
+	}
+}

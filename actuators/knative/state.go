@@ -174,6 +174,10 @@ func (s *state) observation() models.Observation {
 	total := 0
 	for i := range s.parts {
 		p := &s.parts[i]
+		if obs.Holder != "" {
+			obs.Holder += " "
+		}
+		obs.Holder += p.revision
 		obs.Ready = min(obs.Ready, p.actual)
 		total += max(0, p.actual)
 		obs.Pending = obs.Pending || p.pending()

@@ -101,17 +101,23 @@ func (o Object) path() []string {
 // Client talks to one cluster. It connects when it is first used, so that making it needs neither the file nor the cluster.
 // It is safe for concurrent use.
 type Client struct {
-	access Access
-	bucket *rate.Limiter
+	access  Access
+	budgets *actuators.Budgets
 
 	mu   sync.Mutex
 	rest rest.Interface
+	// bucket is the budget of the API server, which is known once the credentials are read.
+	bucket *rate.Limiter
 }
 
 // NewClient returns a client.
 func NewClient(access Access) *Client {
-	return &Client{access: access, bucket: access.Requests.Limiter()}
+	return &Client{access: access, budgets: actuators.NewBudgets()}
 }
+
+// Share makes the client take its turns from budgets that others share, under the address of its API server. Call it before the
+// client is used.
+func (c *Client) Share(budgets *actuators.Budgets) { c.budgets = budgets }
 
 // connect reads the credentials, once.
 func (c *Client) connect() (rest.Interface, error) {
@@ -144,7 +150,7 @@ func (c *Client) connect() (rest.Interface, error) {
 	if err != nil {
 		return nil, &credentialsError{err}
 	}
-	c.rest = made
+	c.rest, c.bucket = made, c.budgets.Bucket("kubernetes "+strings.TrimRight(config.Host, "/"), c.access.Requests)
 	return made, nil
 }
 
@@ -216,12 +222,25 @@ func List[T any](ctx context.Context, c *Client, o Object, selector string) ([]T
 	}
 }
 
+// Patcher is Patch or CheckPatch.
+type Patcher func(ctx context.Context, c *Client, o Object, version string, patch map[string]any) error
+
 // Patch changes fields of an object that must still have that resource version, else the error is of kind conflict. It asks
 // actuators.MayWrite right before it writes, and returns its error unchanged; other errors are *actuators.Error.
 //
 // The patch is a JSON merge patch: it changes what it names and no more, needs no force, and needs the permission patch only.
 func Patch(ctx context.Context, c *Client, o Object, version string, patch map[string]any) error {
-	op := "patch " + o.String()
+	return c.patch(ctx, "patch "+o.String(), o, version, patch, true)
+}
+
+// CheckPatch is Patch with dryRun=All: the server checks permissions, values, version and admission, and changes nothing. It does not
+// ask actuators.MayWrite.
+func CheckPatch(ctx context.Context, c *Client, o Object, version string, patch map[string]any) error {
+	return c.patch(ctx, "check patch "+o.String(), o, version, patch, false)
+}
+
+// patch sends a patch, to be carried out if it writes, else only to be checked.
+func (c *Client) patch(ctx context.Context, op string, o Object, version string, patch map[string]any, writes bool) error {
 	metadata := map[string]any{"resourceVersion": version}
 	if given, ok := patch["metadata"].(map[string]any); ok {
 		maps.Copy(metadata, given)
@@ -234,11 +253,15 @@ func Patch(ctx context.Context, c *Client, o Object, version string, patch map[s
 	}
 	var held error
 	_, err = c.send(ctx, func(api rest.Interface) *rest.Request {
+		r := api.Patch(types.MergePatchType).AbsPath(o.path()...).
+			Param("fieldManager", FieldManager).Param("fieldValidation", metav1.FieldValidationStrict).Body(data)
+		if !writes {
+			return r.Param("dryRun", metav1.DryRunAll)
+		}
 		if held = actuators.MayWrite(ctx); held != nil {
 			return nil
 		}
-		return api.Patch(types.MergePatchType).AbsPath(o.path()...).
-			Param("fieldManager", FieldManager).Param("fieldValidation", metav1.FieldValidationStrict).Body(data)
+		return r
 	})
 	if held != nil && ctx.Err() == nil {
 		return held

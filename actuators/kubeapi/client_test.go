@@ -251,3 +251,25 @@ func TestNamesStayInTheirPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedBudget lets two clients of one API server share its budget.
+func TestSharedBudget(t *testing.T) {
+	t.Parallel()
+	server, _ := newServer(t)
+	budgets := actuators.NewBudgets()
+	var clients []*kubeapi.Client
+	for _, rate := range []float64{0, 0.001} {
+		c := kubeapi.NewClient(kubeapi.Access{
+			Kubeconfig: server.Kubeconfig(t), Requests: actuators.RateLimitConfig{PerSecond: rate, Burst: 1},
+		})
+		c.Share(budgets)
+		clients = append(clients, c)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if _, err := kubeapi.Get[object](ctx, clients[1], app()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := kubeapi.Get[object](ctx, clients[0], app())
+	wantKind(t, err, models.KindThrottled)
+}

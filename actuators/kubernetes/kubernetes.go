@@ -29,8 +29,10 @@ type Actuator struct {
 }
 
 var (
-	_ actuators.Actuator = (*Actuator)(nil)
-	_ actuators.Reacher  = (*Actuator)(nil)
+	_ actuators.Actuator  = (*Actuator)(nil)
+	_ actuators.Reacher   = (*Actuator)(nil)
+	_ actuators.Rehearser = (*Actuator)(nil)
+	_ actuators.Sharer    = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It reads no file and makes no request: the cluster is connected to when it is
@@ -44,6 +46,9 @@ func New(name string, config Config, now func() time.Time) (*Actuator, error) {
 	}
 	return &Actuator{config: config, levers: config.levers(), client: kubeapi.NewClient(config.access()), now: now}, nil
 }
+
+// Share implements actuators.Sharer: all that talk to one API server share a budget.
+func (a *Actuator) Share(budgets *actuators.Budgets) { a.client.Share(budgets) }
 
 // Levers implements actuators.Actuator.
 func (a *Actuator) Levers() models.Lever { return a.levers }
@@ -85,7 +90,17 @@ func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Ob
 // written only if the autoscalers of its namespace were listed just now and none of them means it. A capacity that
 // somebody else changed in between is a conflict; a version that moved on for other reasons is not.
 func (a *Actuator) Apply(ctx context.Context, target models.Target, action models.Action) error {
-	r, err := a.refOf("apply", target)
+	return a.give(ctx, "apply", target, action, kubeapi.Patch)
+}
+
+// Rehearse implements actuators.Rehearser with the requests of Apply; those that would write say dryRun=All.
+func (a *Actuator) Rehearse(ctx context.Context, target models.Target, action models.Action) error {
+	return a.give(ctx, "rehearse", target, action, kubeapi.CheckPatch)
+}
+
+// give reads a workload and sends what must be changed, if anything.
+func (a *Actuator) give(ctx context.Context, doing string, target models.Target, action models.Action, send kubeapi.Patcher) error {
+	r, err := a.refOf(doing, target)
 	if err != nil {
 		return err
 	}
@@ -107,7 +122,7 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 		} else if s.have != first.have || s.owner != first.owner {
 			return err
 		}
-		if err = a.write(ctx, r, &s, reach(s.have, action.To)); err == nil || !s.movedOn(err) {
+		if err = a.write(ctx, r, &s, reach(s.have, action.To), send); err == nil || !s.movedOn(err) {
 			return err
 		}
 	}
@@ -120,7 +135,7 @@ func (s *state) movedOn(err error) bool {
 }
 
 // write makes the target have the capacity, if it has not.
-func (a *Actuator) write(ctx context.Context, r ref, s *state, to models.Capacity) error {
+func (a *Actuator) write(ctx context.Context, r ref, s *state, to models.Capacity, send kubeapi.Patcher) error {
 	op := "set " + to.String() + " of " + r.String()
 	if missing := to.Levers() &^ s.have.Levers(); missing != 0 {
 		return &actuators.Error{Kind: models.KindInvalid, Op: op, Err: fmt.Errorf(
@@ -145,14 +160,14 @@ func (a *Actuator) write(ctx context.Context, r ref, s *state, to models.Capacit
 	}
 	if s.asleep(to) {
 		// First, so that the autoscaler is never left off with a floor that it does not hold.
-		if err := a.setReplicas(ctx, r, s.workload.version, warm); err != nil {
+		if err := a.setReplicas(ctx, r, s.workload.version, warm, send); err != nil {
 			return err
 		}
 	}
 	if s.have.Satisfies(to) {
 		return nil
 	}
-	return kubeapi.Patch(ctx, a.client, s.holder, s.version, s.patch(to))
+	return send(ctx, a.client, s.holder, s.version, s.patch(to))
 }
 
 // asleep reports whether a HorizontalPodAutoscaler would not act on the floor, because the workload has no replicas.

@@ -58,8 +58,8 @@ func (a *Actuator) workload(ctx context.Context, r ref) (workload, error) {
 }
 
 // setReplicas asks for n replicas of a workload that must still be as it was read.
-func (a *Actuator) setReplicas(ctx context.Context, r ref, version string, n int) error {
-	return kubeapi.Patch(ctx, a.client, r.object("scale"), version, map[string]any{"spec": map[string]any{"replicas": n}})
+func (a *Actuator) setReplicas(ctx context.Context, r ref, version string, n int, send kubeapi.Patcher) error {
+	return send(ctx, a.client, r.object("scale"), version, map[string]any{"spec": map[string]any{"replicas": n}})
 }
 
 // readiness says how many replicas are ready, if fewer than asked for.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	promconfig "github.com/prometheus/common/config"
 
@@ -49,6 +50,9 @@ type Config struct {
 	Edition Edition `yaml:"edition"`
 	// Lower says who takes replicas away.
 	Lower Lowering `yaml:"lower"`
+	// AssertEvery is the least time between two times that a floor is set again which the platform let fall; 0 takes that for a change
+	// by somebody else.
+	AssertEvery models.Duration `yaml:"assert_every"`
 	// HTTP holds authentication, TLS, proxy and headers, exactly as in Prometheus' own configuration. Redirects are not followed.
 	HTTP promconfig.HTTPClientConfig `yaml:"http"`
 }
@@ -57,7 +61,7 @@ type Config struct {
 func DefaultConfig() Config {
 	http := promconfig.DefaultHTTPClientConfig
 	http.FollowRedirects = false
-	return Config{Edition: EditionAuto, Lower: LowerAuto, HTTP: http}
+	return Config{Edition: EditionAuto, Lower: LowerAuto, AssertEvery: models.Duration(time.Minute), HTTP: http}
 }
 
 // SetDirectory makes relative names of files ones below the folder of the configuration file.
@@ -84,6 +88,9 @@ func (c Config) Validate() error {
 	case LowerAuto, LowerWrite, LowerLeave:
 	default:
 		bad("lower: %q is not auto, write or leave", c.Lower)
+	}
+	if c.AssertEvery < 0 {
+		bad("assert_every: %s is negative; 0 takes a floor that fell for a change by somebody else", c.AssertEvery)
 	}
 	if err := c.HTTP.Validate(); err != nil {
 		bad("http: %v", err)

@@ -38,6 +38,8 @@ type Actuator struct {
 var (
 	_ actuators.Actuator = (*Actuator)(nil)
 	_ actuators.Reacher  = (*Actuator)(nil)
+	_ actuators.Eroder   = (*Actuator)(nil)
+	_ actuators.Recaller = (*Actuator)(nil)
 )
 
 // New returns an actuator of that configured name. It reads the certificate files that the configuration names, and sends
@@ -76,6 +78,29 @@ func reach(edition Edition, n int) int {
 	return n
 }
 
+// Erodes implements actuators.Eroder: fewer replicas than the floor are what the platform's own scaling made, which no answer of the
+// gateway tells from a person.
+func (a *Actuator) Erodes(set, seen models.Capacity) bool {
+	floor, _ := set.Warm()
+	replicas, shown := seen.Warm()
+	return shown && replicas < floor
+}
+
+// AssertEvery implements actuators.Eroder.
+func (a *Actuator) AssertEvery() time.Duration { return a.config.AssertEvery.Std() }
+
+// Recall implements actuators.Recaller, so that replicas above the floor are known as the platform's own after a restart too.
+func (a *Actuator) Recall(target models.Target, set models.Capacity) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, known := a.floors[target.ID]; known {
+		return
+	}
+	if floor, ok := set.Warm(); ok {
+		a.floors[target.ID] = floor
+	}
+}
+
 // Observe implements actuators.Actuator with one request, and one more the first time.
 func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Observation, error) {
 	r, err := a.refOf("observe", target)
@@ -104,7 +129,7 @@ func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Ob
 }
 
 // Apply implements actuators.Actuator with one request to read, and one to write if there is something to change. Replicas that
-// the platform's own scaling added are never taken away.
+// the platform's own scaling added are never taken away, also by a restore.
 func (a *Actuator) Apply(ctx context.Context, target models.Target, action models.Action) error {
 	r, err := a.refOf("apply", target)
 	if err != nil {
@@ -123,7 +148,7 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 		return err
 	}
 	want = reach(edition, want)
-	if want > replicas || want < replicas && a.mayLower(edition, target.ID, action.From, replicas) {
+	if want > replicas || want < replicas && a.mayLower(edition, action, replicas) {
 		if err := a.scale(ctx, r, want); err != nil {
 			return err
 		}
@@ -138,16 +163,22 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 }
 
 // mayLower reports whether the replicas that there are may be lowered: they are what Pilotlight asked for, or, after a restart,
-// what it decided from. Others were added by the platform, because of load.
-func (a *Actuator) mayLower(edition Edition, id models.TargetID, from models.Capacity, replicas int) bool {
-	if a.config.Lower == LowerLeave || a.config.Lower == LowerAuto && edition != EditionCE {
+// what it decided from. Others were added by the platform, because of load. A restore takes away what Pilotlight raised whoever else
+// lowers, also where the platform has taken a part of it already.
+func (a *Actuator) mayLower(edition Edition, action models.Action, replicas int) bool {
+	floor, known := a.floor(action.Target)
+	seen, observed := action.From.Warm()
+	switch {
+	case action.Restores && known:
+		return replicas <= floor
+	case action.Restores:
+		return observed && replicas <= seen
+	case a.config.Lower == LowerLeave, a.config.Lower == LowerAuto && edition != EditionCE:
 		return false
-	}
-	if floor, known := a.floor(id); known {
+	case known:
 		return floor == replicas
 	}
-	seen, known := from.Warm()
-	return !known || seen == replicas
+	return !observed || seen == replicas
 }
 
 // floor returns what was asked for last.

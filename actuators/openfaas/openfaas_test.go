@@ -262,3 +262,78 @@ func TestValidate(t *testing.T) {
 		t.Errorf("%q", c.HTTP.TLSConfig.CAFile)
 	}
 }
+
+// TestRecall knows after a restart what the floor was, so that replicas which the platform added are neither a floor nor taken away.
+func TestRecall(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, openfaastest.Config{CE: true}, nil)
+	f.have(t, 3, 3)
+	f.Autoscale("fn", 5)
+	f.actuator = newActuator(t, f.Server, nil)
+	actuators.Recall(f.actuator, target("fn"), models.Warm(3))
+	f.shows(t, 3)
+	f.have(t, 2, 5)
+	actuators.Recall(f.actuator, target("fn"), models.Warm(3))
+	f.shows(t, 2)
+}
+
+// TestErosion tells what the platform's own scaling may have done.
+func TestErosion(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, openfaastest.Config{}, nil)
+	for _, c := range []struct {
+		seen models.Capacity
+		ok   bool
+	}{{models.Warm(2), true}, {models.Warm(0), true}, {models.Warm(3), false}, {models.Warm(4), false}, {models.Capacity{}, false}} {
+		if every, ok := actuators.Erodes(f.actuator, models.Warm(3), c.seen); ok != c.ok || every != time.Minute {
+			t.Errorf("3 became %s: %v, each %s", c.seen, ok, every)
+		}
+	}
+	off := newActuator(t, f.Server, func(c *openfaas.Config) { c.AssertEvery = 0 })
+	if _, ok := actuators.Erodes(off, models.Warm(3), models.Warm(2)); ok || actuators.AssertEvery(off) != 0 {
+		t.Error("it is off")
+	}
+}
+
+// TestRestore gives back exactly what was there, whoever else lowers, and leaves what the platform added.
+func TestRestore(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		lower    openfaas.Lowering
+		ce       bool
+		runs     int  // replicas after Pilotlight asked for 4
+		recalled bool // by another process that knows the floor from the journal
+		want     int
+	}{
+		{"what Pilotlight raised", openfaas.LowerLeave, false, 4, false, 1},
+		{"on the Community Edition", openfaas.LowerLeave, true, 4, false, 1},
+		{"what the platform has lowered", openfaas.LowerAuto, false, 3, false, 1},
+		{"what the platform has added", openfaas.LowerWrite, false, 5, false, 5},
+		{"after a restart", openfaas.LowerLeave, false, 4, true, 1},
+		{"added before a restart", openfaas.LowerLeave, false, 5, true, 5},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			edit := func(config *openfaas.Config) { config.Lower = c.lower }
+			f := newFixture(t, openfaastest.Config{CE: c.ce}, edit)
+			f.have(t, 4, 4)
+			f.Autoscale("fn", c.runs)
+			if c.recalled {
+				f.actuator = newActuator(t, f.Server, edit)
+				actuators.Recall(f.actuator, target("fn"), models.Warm(4))
+			}
+			obs, err := f.actuator.Observe(t.Context(), target("fn"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			back := action("fn", obs.Capacity, models.Warm(1))
+			back.Restores = true
+			if err := f.actuator.Apply(t.Context(), target("fn"), back); err != nil || f.Replicas("fn") != c.want {
+				t.Errorf("%v, and %d replicas, want %d", err, f.Replicas("fn"), c.want)
+			}
+			// Either way the floor is given back, so that the restore counts as done.
+			f.shows(t, 1)
+		})
+	}
+}

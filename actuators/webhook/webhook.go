@@ -37,11 +37,16 @@ type Actuator struct {
 	now    func() time.Time
 
 	mu sync.Mutex
-	// accepted is what the receiver took last, of each target; it is what is known where nothing can be observed.
+	// accepted is what the receiver took last, of each target; it is what is known where nothing can be observed. recalled are those
+	// of which it is only known from the journal.
 	accepted map[models.TargetID]models.Capacity
+	recalled map[models.TargetID]bool
 }
 
-var _ actuators.Actuator = (*Actuator)(nil)
+var (
+	_ actuators.Actuator = (*Actuator)(nil)
+	_ actuators.Recaller = (*Actuator)(nil)
+)
 
 // New returns an actuator of that configured name. It reads the secret once, to say at the start if it cannot be used, and sends
 // nothing.
@@ -57,7 +62,7 @@ func New(name string, config Config, deps Deps) (*Actuator, error) {
 	}
 	a := &Actuator{
 		config: config, secret: source{config.SecretFile, config.SecretEnv, deps.Lookup}, now: deps.Now,
-		accepted: make(map[models.TargetID]models.Capacity),
+		accepted: make(map[models.TargetID]models.Capacity), recalled: make(map[models.TargetID]bool),
 	}
 	for _, lever := range config.Levers {
 		l, _ := leverNamed(lever)
@@ -81,7 +86,7 @@ func (a *Actuator) Close() { a.client.Close() }
 func (a *Actuator) Levers() models.Lever { return a.levers }
 
 // Observe implements actuators.Actuator with one request, or none without an observe_url: then it shows what the receiver accepted
-// last from this process, and the initial capacity before that.
+// last, as far as this process or the journal knows, and the initial capacity before that.
 func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Observation, error) {
 	op := "observe " + target.Ref
 	if a.config.ObserveURL == "" {
@@ -138,7 +143,17 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.accepted[target.ID] = a.accepted[target.ID].Merge(action.To)
+	delete(a.recalled, target.ID)
 	return nil
+}
+
+// Recall implements actuators.Recaller, so that without an observe_url a restart forgets nothing that the receiver accepted.
+func (a *Actuator) Recall(target models.Target, set models.Capacity) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, known := a.accepted[target.ID]; !known {
+		a.accepted[target.ID], a.recalled[target.ID] = set.Only(a.levers), true
+	}
 }
 
 // sign returns the headers of a request.
@@ -159,9 +174,11 @@ func (a *Actuator) remembered(id models.TargetID) models.Observation {
 	if !ok {
 		return models.Observation{Capacity: initial, Ready: -1, Note: "nothing was accepted since the start, and there is no observe_url to ask"}
 	}
-	return models.Observation{
-		Capacity: initial.Merge(accepted), Ready: -1, Note: "what the receiver accepted last; there is no observe_url to ask",
+	note := "what the receiver accepted last; there is no observe_url to ask"
+	if a.recalled[id] {
+		note = "what the receiver accepted last, before the start, as the journal knows; there is no observe_url to ask"
 	}
+	return models.Observation{Capacity: initial.Merge(accepted), Ready: -1, Note: note}
 }
 
 // withQuery adds the names of the target to an address.

@@ -327,3 +327,22 @@ func TestSetDirectory(t *testing.T) {
 		t.Errorf("%q", c.SecretFile)
 	}
 }
+
+// TestRecall knows what was accepted before a restart from the journal, and goes by what it sent itself.
+func TestRecall(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, "fn")
+	a := newActuator(t, r, func(c *webhook.Config) { c.ObserveURL, c.Levers = "", []string{"warm"} })
+	actuators.Recall(a, target("fn"), models.Warm(4).WithMax(9))
+	obs, err := a.Observe(t.Context(), target("fn"))
+	if err != nil || obs.Capacity != models.Warm(4) || !strings.Contains(obs.Note, "before the start") {
+		t.Errorf("Observe = %+v, %v", obs, err)
+	}
+	if err := a.Apply(t.Context(), target("fn"), action("fn", models.Warm(6))); err != nil {
+		t.Fatal(err)
+	}
+	actuators.Recall(a, target("fn"), models.Warm(4))
+	if obs, _ := a.Observe(t.Context(), target("fn")); obs.Capacity != models.Warm(6) || strings.Contains(obs.Note, "before the start") {
+		t.Errorf("Observe = %+v", obs)
+	}
+}

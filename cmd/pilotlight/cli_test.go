@@ -9,7 +9,7 @@ import (
 var promised = map[string][]string{
 	"demo":     {"--speed", "--once", "--listen"},
 	"run":      {"--config", "--mode"},
-	"plan":     {"--config", "--output"},
+	"plan":     {"--config", "--output", "--rehearse"},
 	"backtest": {"--trace", "--config", "--from", "--to", "--setting", "--current", "--lead", "--what-if", "--curve", "--html", "--json", "--output", "--workers"},
 	"replay":   {"--trace", "--decisions", "--lead", "--setting", "--cold-start-cost", "--config"},
 	"forecast": {"--input", "--horizon", "--period", "--quantiles", "--output", "--explain", "--plot", "--models", "--step", "--time-zone", "--holidays", "--workers"},

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"pilotlight/actuators/kubeapi/kubeapitest"
 	"pilotlight/internal/sim/promstore"
 	"pilotlight/models"
 )
@@ -22,6 +23,8 @@ type traffic struct {
 	rate func(ago int) float64
 	// seconds is how long an invocation takes.
 	seconds float64
+	// memory is how many MB its instances use; 0 is not measured.
+	memory float64
 }
 
 // history is how many minutes a Prometheus of these tests knows.
@@ -38,7 +41,7 @@ func prometheus(t *testing.T, until time.Time, functions ...traffic) string {
 	var samples []promstore.Sample
 	for _, f := range functions {
 		series := map[string]*promstore.Series{}
-		for _, metric := range []string{"function_invocations_total", "function_duration_seconds_sum", "function_duration_seconds_count"} {
+		for _, metric := range []string{"function_invocations_total", "function_duration_seconds_sum", "function_duration_seconds_count", "function_memory_bytes"} {
 			if series[metric], err = promstore.NewSeries(metric, promstore.Label{Name: "function", Value: f.function}); err != nil {
 				t.Fatal(err)
 			}
@@ -55,6 +58,9 @@ func prometheus(t *testing.T, until time.Time, functions ...traffic) string {
 				promstore.Sample{Series: series["function_invocations_total"], Time: at, Value: total},
 				promstore.Sample{Series: series["function_duration_seconds_sum"], Time: at, Value: total * f.seconds},
 				promstore.Sample{Series: series["function_duration_seconds_count"], Time: at, Value: total})
+			if f.memory > 0 {
+				samples = append(samples, promstore.Sample{Series: series["function_memory_bytes"], Time: at, Value: f.memory * (1 << 20)})
+			}
 		}
 	}
 	if err := store.Append(t.Context(), samples); err != nil {
@@ -93,8 +99,8 @@ targets:
 `
 
 // busy and quiet are what most of these tests need: the first one must be raised to its lower bound.
-func busy() traffic  { return traffic{"busy", always(600), 2} }
-func quiet() traffic { return traffic{"quiet", always(0), 0.1} }
+func busy() traffic  { return traffic{function: "busy", rate: always(600), seconds: 2} }
+func quiet() traffic { return traffic{function: "quiet", rate: always(0), seconds: 0.1} }
 
 // soon is the end of a history that does not end while a test runs.
 func soon() time.Time { return time.Now().Add(5 * time.Minute) }
@@ -107,6 +113,23 @@ func TestPlan(t *testing.T) {
 	for _, want := range []string{
 		`(?m)^TARGET +NOW +RECOMMENDED +IDLE \$/H +COLD STARTS SAVED$`, `(?m)^"busy" +warm 0 +warm 2 +0\.\d{4} +\d+\.\d{2}$`,
 		`(?m)^"quiet" +warm 0 +hold `, `(?m)^  - raised to the lower bound`,
+	} {
+		if !regexp.MustCompile(want).MatchString(r.out) {
+			t.Errorf("no %s in\n%s", want, r.out)
+		}
+	}
+}
+
+// TestPlanMemory checks that memory is recommended below the table, and is no change of the plan.
+func TestPlanMemory(t *testing.T) {
+	t.Parallel()
+	lean, tight := quiet(), busy()
+	lean.memory, tight.function, tight.memory = 100, "tight", 500
+	config := configFile(t, planConfig+"policy: {right_sizing: {min_history: 3h, min_saving_usd: 0}}\n", prometheus(t, soon(), lean, tight), "")
+	r := pilotlight(t, "plan", "--config", config)
+	for _, want := range []string{
+		`(?m)^TARGET +NOW +RECOMMENDED +HIGHEST USE +SAVED \$/MONTH +NOTE *$`, `(?m)^"tight" +512 MB +640 MB +500 MB +-\d+\.\d{2} +near its limit: raise it now$`,
+		`(?m)^"quiet" +512 MB +128 MB +100 MB +0.00 *$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(r.out) {
 			t.Errorf("no %s in\n%s", want, r.out)
@@ -256,5 +279,33 @@ targets: [%s]
 				pilotlight(t, "plan", "--config", config, "--output", output).want(t, 1, nil, []string{"no plan: ", tc.want})
 			}
 		})
+	}
+}
+
+// TestPlanRehearses asks an API server whether it would accept the change, only if that is wanted, and changes nothing.
+func TestPlanRehearses(t *testing.T) {
+	t.Parallel()
+	cluster := kubeapitest.New(t)
+	cluster.Put(t, "deployments.apps/prod/busy", `{"spec":{"replicas":1,"selector":{"matchLabels":{"app":"a"}},
+		"template":{"metadata":{"labels":{"app":"a"}},"spec":{"containers":[{"name":"a","image":"a"}]}}},
+		"status":{"observedGeneration":1,"replicas":1,"readyReplicas":1}}`)
+	config := configFile(t, `
+engine: {lookback: 4h}
+collectors:
+  - {name: prod, type: prometheus, config: {url: %q, max_retries: 0}}
+actuators:
+  - {name: cluster, type: kubernetes, config: {kubeconfig: %q}}
+targets:
+  - {id: busy, actuator: cluster, ref: prod/busy, memory_mb: 512, cold_start: 800ms, limits: {min_warm: 2, max_warm: 50}}
+`, prometheus(t, soon(), busy()), cluster.Kubeconfig(t))
+	pilotlight(t, "plan", "--config", config).want(t, 2, []string{"1 of 1 targets would change. Nothing was written."}, nil)
+	if n := cluster.Patches(); n != 0 {
+		t.Errorf("%d requests that could write without --rehearse", n)
+	}
+	pilotlight(t, "plan", "--config", config, "--rehearse").want(t, 2, []string{models.ReasonRehearsed.Meaning()}, nil)
+	cluster.Deny("patch", "deployments.apps/scale")
+	pilotlight(t, "plan", "--config", config, "--rehearse").want(t, 2, []string{models.ReasonRehearsalRefused.Meaning(), "unauthorized"}, nil)
+	if n := cluster.Writes(); n != 0 || cluster.Patches() == 0 {
+		t.Errorf("%d writes, %d requests that could write", n, cluster.Patches())
 	}
 }

@@ -114,6 +114,7 @@ func plan(stdio app.IO) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.Config, "config", "", "configuration file")
 	f.StringVar(&o.Output, "output", "table", "table or json")
+	f.BoolVar(&o.Rehearse, "rehearse", false, "ask platforms that can check a change without making it whether they would accept it")
 	return cmd
 }
 

@@ -152,9 +152,14 @@ func TestPresetsGiveTheUnitsOfTheModel(t *testing.T) {
 				gateway_function_invocation_total{function_name="hello.openfaas-fn",code="200"} 0+13.5x20
 				gateway_function_invocation_total{function_name="hello.openfaas-fn",code="500"} 0+1.5x20
 				gateway_functions_seconds_sum{function_name="hello.openfaas-fn"} 0+30x20
-				gateway_functions_seconds_count{function_name="hello.openfaas-fn"} 0+15x20`,
+				gateway_functions_seconds_count{function_name="hello.openfaas-fn"} 0+15x20
+				container_memory_working_set_bytes{namespace="openfaas-fn",pod="hello-7c9f5-abcde",container="hello"} 67108864+0x20
+				container_memory_working_set_bytes{namespace="openfaas-fn",pod="hello-7c9f5-abcdf",container="hello"} 33554432+0x20
+				container_memory_working_set_bytes{namespace="openfaas-fn",pod="hello-7c9f5-abcde"} 99999999+0x20
+				container_memory_working_set_bytes{namespace="kube-system",pod="coredns-1",container="coredns"} 99999999+0x20`,
 			want: map[models.Signal]float64{
 				models.SignalInvocations: 30, models.SignalDuration: 2, models.SignalConcurrency: 1, models.SignalErrors: 3,
+				models.SignalMemory: 64,
 			},
 		},
 		{
@@ -164,9 +169,12 @@ func TestPresetsGiveTheUnitsOfTheModel(t *testing.T) {
 				aws_lambda_invocations_sum{account_id="1",region="eu-west-1",dimension_FunctionName="f",dimension_Resource="f:live"} 30+0x20
 				aws_lambda_invocations_sum{account_id="1",region="eu-west-1"} 30+0x20
 				aws_lambda_duration_average{account_id="1",region="eu-west-1",dimension_FunctionName="f"} 2000+0x20
-				aws_lambda_errors_sum{account_id="1",region="eu-west-1",dimension_FunctionName="f"} 3+0x20`,
+				aws_lambda_errors_sum{account_id="1",region="eu-west-1",dimension_FunctionName="f"} 3+0x20
+				aws_lambdainsights_used_memory_max_maximum{account_id="1",region="eu-west-1",dimension_function_name="f"} 64+0x20
+				aws_lambdainsights_used_memory_max_maximum{account_id="1",region="eu-west-1",dimension_function_name="f",dimension_version="3"} 60+0x20`,
 			want: map[models.Signal]float64{
 				models.SignalInvocations: 30, models.SignalDuration: 2, models.SignalConcurrency: 1, models.SignalErrors: 3,
+				models.SignalMemory: 64,
 			},
 		},
 		{

@@ -111,6 +111,10 @@ func openFaaS() preset {
 				increase(by, "gateway_functions_seconds_count", ""),
 			models.SignalConcurrency: increase(by, "gateway_functions_seconds_sum", "") + " / ${window_seconds}",
 			models.SignalErrors:      counted(by, "gateway_function_invocation_total", `code=~"5..",`),
+			// A container has the name of its function. Those of other pods are left out: the gateway does not know them.
+			models.SignalMemory: "max by (" + by + ") (label_join(max_over_time(" +
+				`container_memory_working_set_bytes{container!="",${selector}}[${step}]), "function_name", ".", "container", "namespace"))` +
+				" / 1048576 and on (" + by + ") gateway_function_invocation_total{${selector}}",
 		},
 		meta: quantiles(by, "gateway_functions_seconds", ""),
 	}

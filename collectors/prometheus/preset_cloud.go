@@ -5,7 +5,8 @@ import "pilotlight/models"
 // lambda reads the metrics of AWS Lambda as YACE exports them from CloudWatch: gauges that each hold one period (set
 // sample_period to it), durations in milliseconds. The matcher on the empty resource leaves out the copies per version and
 // alias, which would count every invocation again. Concurrency is not the metric of CloudWatch, whose usual statistic is the
-// maximum of a period, but the mean by Little's law: invocations times duration.
+// maximum of a period, but the mean by Little's law: invocations times duration. CloudWatch has the memory of functions only with Lambda
+// Insights, in a namespace of its own whose dimension has another name; without it these two queries give nothing.
 func lambda() preset {
 	const by = "account_id, region, dimension_FunctionName"
 	const function = `dimension_FunctionName!="",dimension_Resource="",`
@@ -18,8 +19,16 @@ func lambda() preset {
 			models.SignalDuration:    duration + " / 1000",
 			models.SignalConcurrency: invocations + " * " + duration + " / (1000 * ${period_seconds})",
 			models.SignalErrors:      perPeriod(by, "aws_lambda_errors_sum", function),
+			models.SignalMemory:      insight(by, "max", "max_over_time", "used_memory_max_maximum", "step"),
 		},
+		meta: [numMeta]string{metaMemory: insight(by, "max", "last_over_time", "total_memory_maximum", "window")},
 	}
+}
+
+// insight is a metric of Lambda Insights, in MB, as YACE exports it from the namespace LambdaInsights.
+func insight(by, outer, inner, metric, span string) string {
+	return outer + " by (" + by + ") (label_replace(" + inner + "(aws_lambdainsights_" + metric + `{dimension_function_name!="",${selector}}[${` + span +
+		`}]), "dimension_FunctionName", "$1", "dimension_function_name", "(.+)"))`
 }
 
 const (

@@ -27,7 +27,7 @@ func build(cfg *config.Config, mode models.Mode, gate *engine.Gate, e env) (engi
 		out.Sources = append(out.Sources, engine.Source{Name: part.Name, Collector: c})
 	}
 	e.aws = awslambda.NewShared()
-	calls := actuators.NewMetrics(e.reg)
+	calls, budgets := actuators.NewMetrics(e.reg), actuators.NewBudgets()
 	// Targets without an actuator can be recommended for: dry-run mode needs no platform.
 	none, err := dryrun.New("", dryrun.DefaultConfig())
 	if err != nil {
@@ -39,8 +39,13 @@ func build(cfg *config.Config, mode models.Mode, gate *engine.Gate, e env) (engi
 		if err != nil {
 			return engine.Parts{}, fmt.Errorf("actuator %q: %w", part.Name, err)
 		}
-		out.Actuators[part.Name], err = actuators.Decorate(a, part.Name, decoration(part.Limits),
-			actuators.Deps{Permit: gate.Permit, Now: e.now, Metrics: calls})
+		actuators.Share(a, budgets)
+		decoration := decoration(part.Limits)
+		deps := actuators.Deps{Permit: gate.Permit, Now: e.now, Metrics: calls}
+		if name := part.Limits.Budget; name != "" {
+			deps.Bucket = budgets.Bucket("limits "+name, decoration.RateLimit)
+		}
+		out.Actuators[part.Name], err = actuators.Decorate(a, part.Name, decoration, deps)
 		if err != nil {
 			return engine.Parts{}, err
 		}
@@ -60,6 +65,9 @@ func decoration(l config.CallLimits) actuators.Config {
 	c.RateLimit = actuators.RateLimitConfig{PerSecond: l.Rate, Burst: l.Burst}
 	c.Timeout = actuators.TimeoutConfig{Observe: l.Timeout, Apply: l.Timeout}
 	c.Retry.Tries = 1 + l.Retries
+	c.Breaker = actuators.BreakerConfig{
+		Failures: l.Breaker.Failures, Open: l.Breaker.Open, Max: l.Breaker.Max, Probes: l.Breaker.Probes,
+	}
 	return c
 }
 
@@ -78,7 +86,8 @@ func settings(cfg *config.Config, mode models.Mode) engine.Settings {
 		Mode: mode, Interval: c.Interval, Step: c.Step, IngestionDelay: c.IngestionDelay,
 		Lookback: c.Lookback, StaleAfter: c.StaleAfter, ActionTTL: c.ActionTTL,
 		ObserveEvery: c.ObserveEvery, OutOfBandBackoff: c.OutOfBandBackoff, RestartHold: c.RestartHold,
-		CheckpointEvery: c.CheckpointEvery, Recent: c.Recent, Workers: workers, Calls: platformCalls, ForgetAfter: c.ForgetAfter, ConfigHash: cfg.Hash(),
+		CheckpointEvery: c.CheckpointEvery, Recent: c.Recent, Workers: workers, Calls: platformCalls, ForgetAfter: c.ForgetAfter, Rehearse: c.Rehearse,
+		ConfigHash: cfg.Hash(),
 	}
 }
 

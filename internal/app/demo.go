@@ -245,6 +245,8 @@ func (d *demonstration) startEngine(ctx context.Context, dir, url string) error 
 	}
 	d.undo = append(d.undo, j.Close)
 	rule := policy.DefaultConfig()
+	// The trace knows one memory of a function, which the simulated instances both have and use.
+	rule.RightSizing.Recommend = false
 	rule.ColdStartPrice = demoPrice
 	p, err := policy.New(rule)
 	if err != nil {

@@ -17,7 +17,11 @@ import (
 )
 
 // PlanOptions are the flags of plan.
-type PlanOptions struct{ Config, Output string }
+type PlanOptions struct {
+	Config, Output string
+	// Rehearse asks platforms that can tell whether they would accept the changes; it adds to engine.rehearse.
+	Rehearse bool
+}
 
 // Plan does one cycle without writing anything, prints what would change and reports whether something would.
 func Plan(ctx context.Context, stdio IO, o PlanOptions) (changes bool, err error) {
@@ -39,6 +43,7 @@ func Plan(ctx context.Context, stdio IO, o PlanOptions) (changes bool, err error
 	}
 	// A plan is made once: there is no restart to be careful about.
 	built.Settings.RestartHold = 0
+	built.Settings.Rehearse = built.Settings.Rehearse || o.Rehearse
 	built.Settings.Calls = 0 // every target is read, however long that takes
 	eng, err := engine.New(built, engine.Deps{
 		Journal: engine.Forgetful{}, State: engine.Forgetful{}, Gate: gate, Clock: now, Logger: logger,
@@ -114,6 +119,9 @@ func planTable(w io.Writer, targets []models.TargetStatus) error {
 		}
 	}
 	fmt.Fprintf(&b, "%d of %d targets would change. Nothing was written.\n", changes, len(decided))
+	if err := planMemory(&b, targets); err != nil {
+		return err
+	}
 	_, err = io.WriteString(w, b.String())
 	return err
 }

@@ -134,7 +134,7 @@ func (b *builder) engine() {
 	b.cfg.engine = Engine{
 		Mode: mode, Interval: r.Interval.Std(), Step: r.Step.Std(), IngestionDelay: r.IngestionDelay.Std(),
 		Lookback: r.Lookback.Std(), ActionTTL: r.ActionTTL.Std(), StaleAfter: r.StaleAfter.Std(),
-		OutOfBandBackoff: r.OutOfBandBackoff.Std(), Workers: r.Workers, CheckpointEvery: r.CheckpointEvery.Std(),
+		OutOfBandBackoff: r.OutOfBandBackoff.Std(), Workers: r.Workers, Rehearse: r.Rehearse, CheckpointEvery: r.CheckpointEvery.Std(),
 		ObserveEvery: r.ObserveEvery.Std(), RestartHold: r.RestartHold.Std(), Recent: r.Recent.Std(),
 		ForgetAfter: r.ForgetAfter.Std(),
 	}
@@ -232,6 +232,26 @@ func (b *builder) callLimits(path string, l CallLimits) {
 	const most = 10
 	if l.Retries < 0 || l.Retries > most {
 		b.bad(joinPath(path, "retries"), "%d is not between 0 and %d", l.Retries, most)
+	}
+	if l.Budget != "" && !namePattern.MatchString(l.Budget) {
+		b.bad(joinPath(path, "budget"), "%s is no name: use at most 63 letters, digits, dots, dashes and underscores", strconv.Quote(l.Budget))
+	}
+	b.breaker(joinPath(path, "breaker"), l.Breaker)
+}
+
+// breaker validates when a platform that fails is left alone.
+func (b *builder) breaker(path string, l BreakerLimits) {
+	if l.Failures < 0 {
+		b.bad(joinPath(path, "failures"), "%d is negative: 0 never leaves the platform alone", l.Failures)
+	}
+	if l.Open <= 0 {
+		b.bad(joinPath(path, "open"), "%s is not above 0; set failures: 0 to never leave the platform alone", l.Open)
+	}
+	if l.Max < l.Open {
+		b.bad(joinPath(path, "max"), "%s is below open, %s", l.Max, l.Open)
+	}
+	if l.Probes < 1 {
+		b.bad(joinPath(path, "probes"), "%d is below 1: no call could be made again", l.Probes)
 	}
 }
 

@@ -48,6 +48,8 @@ type Engine struct {
 	OutOfBandBackoff time.Duration
 	// ForgetAfter is how long no collector must have reported a target before it is forgotten; 0 is never.
 	ForgetAfter time.Duration
+	// Rehearse asks platforms that can tell whether they would accept what dry-run mode advises.
+	Rehearse bool
 	// Workers is how many targets are worked on at once; 0 is one for each processor.
 	Workers int
 	// ObserveEvery is how long a look at a platform is trusted while nothing changes; 0 looks at every tick.

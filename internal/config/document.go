@@ -75,6 +75,7 @@ type rawEngine struct {
 	RestartHold      models.Duration `yaml:"restart_hold"`
 	Recent           models.Duration `yaml:"recent"`
 	ForgetAfter      models.Duration `yaml:"forget_after"`
+	Rehearse         bool            `yaml:"rehearse"`
 	Workers          int             `yaml:"workers"`
 	CheckpointEvery  models.Duration `yaml:"checkpoint_every"`
 }
@@ -115,6 +116,8 @@ type rawLimits struct {
 	MinWarm      int             `yaml:"min_warm"`
 	MaxWarm      *int            `yaml:"max_warm"`
 	MaxKeepAlive models.Duration `yaml:"max_keep_alive"`
+	MinMemoryMB  int32           `yaml:"min_memory_mb"`
+	MaxMemoryMB  int32           `yaml:"max_memory_mb"`
 }
 
 // defaults returns the configuration of an empty file.
@@ -140,7 +143,10 @@ func defaults() rawConfig {
 
 // setDefaults implements defaulter.
 func (a *rawActuator) setDefaults() {
-	a.Limits = CallLimits{Rate: 10, Burst: 10, Timeout: models.Duration(30 * time.Second), Retries: 2}
+	a.Limits = CallLimits{
+		Rate: 10, Burst: 10, Timeout: models.Duration(30 * time.Second), Retries: 2,
+		Breaker: BreakerLimits{Failures: 5, Open: models.Duration(15 * time.Second), Max: models.Duration(5 * time.Minute), Probes: 1},
+	}
 }
 
 // dryRunMaxWarm is the greatest floor that dry-run mode assumes where limits.max_warm is missing: nothing is written there.

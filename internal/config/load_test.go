@@ -258,6 +258,11 @@ func TestValues(t *testing.T) {
 		{"server: {tokens: [{name: a, role: viewer, token_env: 's3cret!'}]}", "server.tokens[0].token_env: is no name of a variable"},
 		{"actuators: [{name: l, type: aws_lambda, config: {region: eu}, limits: {timeout: 0s}}]", "actuators[0].limits.timeout: 0s is below 1ms"},
 		{"actuators: [{name: l, type: aws_lambda, config: {region: eu}, limits: {retries: 11}}]", "actuators[0].limits.retries: 11 is not between 0 and 10"},
+		{breakerOf("failures: -1"), "actuators[0].limits.breaker.failures: -1 is negative: 0 never leaves the platform alone"},
+		{breakerOf("open: 0s"), "actuators[0].limits.breaker.open: 0s is not above 0"},
+		{breakerOf("open: 10m"), "actuators[0].limits.breaker.max: 5m is below open, 10m"},
+		{breakerOf("probes: 0"), "actuators[0].limits.breaker.probes: 0 is below 1"},
+		{"actuators: [{name: l, type: aws_lambda, config: {region: eu}, limits: {budget: 'a b'}}]", `actuators[0].limits.budget: "a b" is no name`},
 		{"actuators: [{name: l}]", "actuators[0].type: is missing: known are aws_lambda, dry_run"},
 		{"actuators: [{name: l, type: lambda}]", `actuators[0].type: unknown type "lambda": known are aws_lambda, dry_run`},
 		{"actuators: [{name: l, type: aws_lambda, config: [a]}]", "actuators[0].config: is a list: write keys and values"},
@@ -328,4 +333,9 @@ func TestUnreadBlockIsNotJudged(t *testing.T) {
 			t.Errorf("%d problems, want %d:\n%v", len(es.Problems), want, es)
 		}
 	}
+}
+
+// breakerOf is an actuator with settings of its circuit breaker.
+func breakerOf(text string) string {
+	return "actuators: [{name: l, type: aws_lambda, config: {region: eu}, limits: {breaker: {" + text + "}}}]"
 }

@@ -43,6 +43,21 @@ type CallLimits struct {
 	Timeout models.Duration `yaml:"timeout"`
 	// Retries is how often a call that failed for a passing reason is tried again; 0 is never.
 	Retries int `yaml:"retries"`
+	// Budget names the budget that rate and burst are of; actuators that name the same share it. Empty is one of its own.
+	Budget string `yaml:"budget,omitempty"`
+	// Breaker says when a platform that fails is left alone.
+	Breaker BreakerLimits `yaml:"breaker"`
+}
+
+// BreakerLimits say when a platform that fails is left alone, and for how long.
+type BreakerLimits struct {
+	// Failures is how many calls in a row must fail, over all targets; 0 never leaves it alone.
+	Failures int `yaml:"failures"`
+	// Open is for how long then; it doubles each time that it still fails afterwards, up to Max.
+	Open models.Duration `yaml:"open"`
+	Max  models.Duration `yaml:"max"`
+	// Probes is how many calls, one at a time, must succeed before all are made again.
+	Probes int `yaml:"probes"`
 }
 
 // DecodeAs returns a Decoder for the configuration C of a part: the defaults overlaid by the block, strictly decoded, then

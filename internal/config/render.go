@@ -113,7 +113,10 @@ func (b *builder) shownTarget(i int) shownTarget {
 	out := shownTarget{
 		ID: r.ID, Match: r.Match, Collector: r.Collector, Actuator: r.Actuator, Ref: r.Ref, Group: r.Group, MemoryMB: r.MemoryMB,
 		ColdStart: r.ColdStart, Lead: &r.Lead, Concurrency: r.Concurrency,
-		Limits: &rawLimits{MinWarm: e.limits.MinWarm, MaxWarm: &e.limits.MaxWarm, MaxKeepAlive: r.Limits.MaxKeepAlive},
+		Limits: &rawLimits{
+			MinWarm: e.limits.MinWarm, MaxWarm: &e.limits.MaxWarm, MaxKeepAlive: r.Limits.MaxKeepAlive,
+			MinMemoryMB: e.limits.MinMemoryMB, MaxMemoryMB: e.limits.MaxMemoryMB,
+		},
 	}
 	if e.policy > 0 {
 		out.Policy = &b.cfg.policies[e.policy]

@@ -92,6 +92,28 @@ func (b *builder) worked(e *entry, r *rawTarget, actuators *names) {
 	}
 	b.limits(e, r)
 	e.policy = b.override(joinPath(path, "policy"), r)
+	b.memoryLimits(e, r)
+}
+
+// memoryLimits fills in the bounds of the lever memory. Where it is to be set there is no default for them.
+func (b *builder) memoryLimits(e *entry, r *rawTarget) {
+	path := joinPath(e.path, "limits")
+	low, high := r.Limits.MinMemoryMB, r.Limits.MaxMemoryMB
+	e.limits.MinMemoryMB, e.limits.MaxMemoryMB = low, high
+	for _, k := range []struct {
+		key   string
+		value int32
+	}{{"min_memory_mb", low}, {"max_memory_mb", high}} {
+		switch {
+		case k.value < 0:
+			b.bad(joinPath(path, k.key), "%d is negative: 0 is no bound", k.value)
+		case k.value == 0 && b.cfg.policies[e.policy].RightSizing.Apply:
+			b.bad(joinPath(path, k.key), "is missing: right_sizing.apply changes the memory of this target, so say between which sizes")
+		}
+	}
+	if high > 0 && high < low {
+		b.bad(joinPath(path, "max_memory_mb"), "%d is below min_memory_mb %d", high, low)
+	}
 }
 
 // limits fills in the limits of an entry.

@@ -35,7 +35,7 @@ targets:
     cold_start: 800ms
     lead: 3m
     concurrency: 10
-    limits: {min_warm: 1, max_warm: 20, max_keep_alive: 1h}
+    limits: {min_warm: 1, max_warm: 20, max_keep_alive: 1h, min_memory_mb: 256, max_memory_mb: 3008}
     policy: {hysteresis: 0.1, max_step_up: {instances: 5}}
   - {match: "prod/checkout-*", actuator: lambda, ref: "$${x}$LATEST", limits: {max_warm: 5}, policy: {hold: 2m}}
   - {match: "dev/?", collector: dev, actuator: fake, memory_mb: 128, cold_start: 1s, limits: {max_warm: 0}}
@@ -48,7 +48,7 @@ func TestMatch(t *testing.T) {
 	live := models.Target{
 		ID: "prod/checkout-live", Group: "team a/b", Collector: "prod", Actuator: "lambda", Ref: "checkout:live", Labels: labels,
 		MemoryMB: 512, ColdStart: 800 * time.Millisecond, Lead: 3 * time.Minute, Concurrency: 10,
-		Limits: models.Limits{MinWarm: 1, MaxWarm: 20, MaxKeepAlive: time.Hour},
+		Limits: models.Limits{MinWarm: 1, MaxWarm: 20, MaxKeepAlive: time.Hour, MinMemoryMB: 256, MaxMemoryMB: 3008},
 	}
 	glob := models.Target{
 		ID: "prod/checkout-x/y", Group: "seen", Collector: "prod", Actuator: "lambda", Ref: "${x}$LATEST", MemoryMB: 256,
@@ -151,6 +151,11 @@ func TestEntries(t *testing.T) {
 		{"{match: a, collector: x, exclude: true}", `[4].collector: unknown collector "x": known are prod, dev`},
 		{"{match: a, actuator: fake, limits: {max_warm: 1, min_warm: 2}}", "[4].limits.max_warm: 1 is below min_warm 2"},
 		{"{match: a, actuator: fake, limits: {max_warm: 1, min_warm: -2}}", "[4].limits.min_warm: -2 is negative"},
+		{"{match: a, actuator: fake, limits: {max_warm: 1, min_memory_mb: -1}}", "[4].limits.min_memory_mb: -1 is negative"},
+		{"{match: a, actuator: fake, limits: {max_warm: 1, min_memory_mb: 512, max_memory_mb: 256}}", "[4].limits.max_memory_mb: 256 is below min_memory_mb 512"},
+		{"{match: a, actuator: fake, limits: {max_warm: 1, min_memory_mb: 512}, policy: {right_sizing: {apply: true}}}", "[4].limits.max_memory_mb: is missing: right_sizing.apply"},
+		{"{match: a, actuator: fake, limits: {max_warm: 1, max_memory_mb: 512}, policy: {right_sizing: {apply: true}}}", "[4].limits.min_memory_mb: is missing: right_sizing.apply"},
+		{"{match: a, actuator: fake, limits: {max_warm: 1}, policy: {right_sizing: {less_cpu: never}}}", `[4].policy.right_sizing.less_cpu: "never" is unknown`},
 		{"{match: a, actuator: fake, limits: {max_warm: 1, max_keep_alive: -1s}}", "[4].limits.max_keep_alive: -1s is negative"},
 		{"{match: a, actuator: fake, limits: {max_warm: 1}, memory_mb: 0}", "[4].memory_mb: 0 is not above 0"},
 		{"{match: a, actuator: fake, limits: {max_warm: 1}, cold_start: 0s}", "[4].cold_start: 0s is not above 0"},

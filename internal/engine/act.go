@@ -9,8 +9,8 @@ import (
 	"pilotlight/models"
 )
 
-// carryOut records the decisions and intents of a Step in one go, then sends the intents. If they cannot be recorded, none
-// is sent.
+// carryOut records the decisions of a Step in one go, then records and sends the intents. If the decisions cannot be recorded, none is
+// sent.
 func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 	var events []models.Event
 	var acting []*write
@@ -20,17 +20,11 @@ func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 			events = append(events, models.NewDecisionEvent(*p.record))
 		}
 		if p.write != nil {
-			events = append(events, models.NewActionEvent(p.write.action))
 			acting = append(acting, p.write)
 		}
 	}
-	if len(events) > 0 {
-		if err := e.append(ctx, events...); err != nil {
-			for _, w := range acting {
-				w.unit.withdraw(&w.action)
-			}
-			return
-		}
+	if len(events) > 0 && e.append(ctx, events...) != nil {
+		return
 	}
 	for _, p := range plans {
 		if p.record != nil {
@@ -39,12 +33,7 @@ func (e *Engine) carryOut(ctx context.Context, plans []plan) {
 		}
 		p.unit.closed = nil
 	}
-	e.dispatch(acting, func(w *write) {
-		w.unit.own.Lock()
-		defer w.unit.own.Unlock()
-		e.send(ctx, w)
-		w.unit.refresh()
-	})
+	e.sendAll(ctx, acting)
 	units := make([]*unit, len(acting))
 	for i, w := range acting {
 		units[i] = w.unit
@@ -114,10 +103,16 @@ func (e *Engine) send(ctx context.Context, w *write) models.Outcome {
 	if h == nil {
 		h = e.lookAgain(ctx, w)
 	}
+	if h == nil {
+		h = e.draw(w)
+	}
 	if h != nil {
 		e.finish(u, &out, h)
 		u.closed = append(u.closed, models.NewOutcomeEvent(out))
 		return out
+	}
+	if u.fallen.on {
+		u.fallen.next = e.deps.Clock().UTC().Add(u.fallen.every)
 	}
 	err := u.actuator.Apply(e.lastLook(ctx, w), u.target, *a)
 	now := e.finishing(u, &out, err)
@@ -142,6 +137,9 @@ func (u *unit) learn(a *models.Action, out *models.Outcome, now time.Time, seen 
 	switch {
 	case out.Status == models.OutcomeApplied:
 		u.marks, u.lost, u.refused = marked(u.marks, a, now), nil, backoff{}
+		if seen && !a.Restores {
+			u.marks.Holder = u.observation.Holder
+		}
 		u.noteRise(a, seen)
 	case out.Status == models.OutcomeFailed && (lasts(out.Kind) || u.inVain(out)):
 		u.refused.refused(u.id, now, out.Error)
@@ -239,6 +237,7 @@ func (e *Engine) readBack(ctx context.Context, w *write, out *models.Outcome) bo
 		return false
 	}
 	u.observed, u.observation, u.observeErr, u.observedAt = true, o, nil, w.looked
+	e.noteShare(u)
 	out.Observed = o.Capacity
 	shows := o.Capacity.Satisfies(a.To)
 	switch {
@@ -258,15 +257,23 @@ func (e *Engine) readBack(ctx context.Context, w *write, out *models.Outcome) bo
 // marked returns the marks after an applied action.
 func marked(m models.Marks, a *models.Action, now time.Time) models.Marks {
 	if a.Restores {
-		return m.Released()
+		return m.ReleasedOf(a.To.Levers())
 	}
 	if a.Actuator != "" || a.Ref != "" {
 		m.Actuator, m.Ref = a.Actuator, a.Ref
 	}
 	// A lever that was set before is not as it was found: only those set for the first time are.
 	m.Original = m.Original.Merge(a.From.Only(a.To.Levers() &^ m.Set.Levers() &^ m.Original.Levers()))
-	m.Set = m.Set.Merge(a.To)
+	if mb, ok := a.To.Memory(); ok {
+		if before, known := a.From.Memory(); !known || before != mb {
+			m.LastMemory = now.Unix()
+		}
+	}
 	from, known := a.From.Warm()
+	if set, ok := m.Set.Warm(); ok {
+		from, known = set, true // what the platform took back by itself and is given again is no rise
+	}
+	m.Set = m.Set.Merge(a.To)
 	if to, ok := a.To.Warm(); ok && known {
 		if to > from {
 			m.LastUp = now
@@ -280,8 +287,17 @@ func marked(m models.Marks, a *models.Action, now time.Time) models.Marks {
 // conclude puts the outcome into the recommendation it belongs to.
 func (e *Engine) conclude(u *unit, out *models.Outcome) {
 	e.metrics.acted(out)
+	if u.endWith(out) {
+		u.approved = nil
+		// The next decision is a new one, even if it says the same.
+		u.recorded = verdict{}
+	}
+}
+
+// endWith tells by the latest recommendation how its action ended, and reports whether it is the latest that the action belongs to.
+func (u *unit) endWith(out *models.Outcome) bool {
 	if u.latest == nil || u.latest.Decision.ID != out.Decision {
-		return
+		return false
 	}
 	rec := *u.latest
 	rec.Note = out.Error
@@ -296,9 +312,7 @@ func (e *Engine) conclude(u *unit, out *models.Outcome) {
 		rec.Status = models.StatusAdvised
 	}
 	u.latest = &rec
-	u.approved = nil
-	// The next decision is a new one, even if it says the same.
-	u.recorded = verdict{}
+	return true
 }
 
 // reconcile ends an intent whose outcome was never seen, by what the platform shows. It is never sent again: the next decision
@@ -316,6 +330,7 @@ func (e *Engine) reconcile(u *unit, now time.Time) {
 	if u.observation.Capacity.Satisfies(a.To) || u.observation.Pending {
 		out.Status, out.Error = models.OutcomeApplied, ""
 		u.marks = marked(u.marks, &a, a.Issued)
+		u.marks.Holder = u.observation.Holder
 	} else {
 		u.lost = &a
 	}

@@ -16,8 +16,6 @@ const (
 	farAhead = 26 * time.Hour
 	// lookBack is how far back, since samples arrive late.
 	lookBack = 10 * time.Minute
-	// priorSteps is how many steps of an event the word of an adviser stands for against what is measured in it.
-	priorSteps = 10
 	// measureFor is for how many steps the size of an event is remembered.
 	measureFor = 4
 )
@@ -78,16 +76,24 @@ type lift struct {
 type measure struct {
 	seen, usual float64
 	steps       int
+	// came says that the newest event brought most of what it was announced to.
+	came bool
 }
 
 // take takes a step into account, and returns how many times the usual load there is, between 1 and the number announced.
 func (m *measure) take(seen, usual, announced float64) float64 {
 	const keep = 1 - 1.0/measureFor
+	m.came = m.came && m.steps > 0
 	if !math.IsNaN(seen) && !math.IsNaN(usual) {
 		m.seen, m.usual, m.steps = m.seen*keep+seen, m.usual*keep+usual, m.steps+1
 	}
-	return m.ratio(announced)
+	r := m.ratio(announced)
+	m.came = m.came || announced > 1 && r > (1+announced)/2
+	return r
 }
+
+// over forgets what was measured, but for whether it came.
+func (m *measure) over() { *m = measure{came: m.came} }
 
 // ratio is how many times the usual load there is, between 1 and the number announced. Half an invocation keeps it steady.
 func (m *measure) ratio(announced float64) float64 {
@@ -201,7 +207,8 @@ func (u *unit) update(invocations float64) {
 			l.shadow, l.full = clone(u.predictor), l.applied
 		}
 	} else {
-		l.shadow, l.full = nil, measure{}
+		l.shadow = nil
+		l.full.over()
 	}
 	if l.shadow != nil {
 		l.full.feed(l.shadow, &l.shadowSheet, u, invocations, full)
@@ -225,7 +232,7 @@ func clone(p *predictor.Predictor) *predictor.Predictor {
 // feed gives a predictor the load less what the event adds to it.
 func (m *measure) feed(p *predictor.Predictor, on *predictor.Sheet, u *unit, invocations, announced float64) {
 	if announced == 1 {
-		*m = measure{}
+		m.over()
 		p.Update(invocations)
 		return
 	}
@@ -241,6 +248,44 @@ func (l *lift) advised(from, to time.Time) bool {
 	return slices.ContainsFunc(l.effects, func(f effect) bool { return f.earned && f.during(from, to) })
 }
 
+const (
+	// doubtful is after how many steps of an event an adviser is no longer believed if the load is not there.
+	doubtful = 3
+	// settled is after how many steps the load of the last minutes says all there is to know about it.
+	settled = 6
+	// letGo is for how many steps after an event its instances are let go sooner than others.
+	letGo = 6
+)
+
+// tells reports whether what is measured in an event counts for more than what was said. People are believed until the load is there, or
+// the event is over.
+func (m *measure) tells(f *effect) bool {
+	if m.came {
+		return m.steps >= settled
+	}
+	return m.steps >= doubtful && (f.earned || f.multiplier < 1)
+}
+
+// phase is how far an effect has come at a decision for the time up to to; none says that it is of no concern.
+func (u *unit) phase(f *effect, now, to time.Time) (p policy.Phase, none bool) {
+	m := &u.lift.applied
+	if f.earned {
+		m = &u.lift.full
+	}
+	switch {
+	case f.end.After(now) && f.start.After(now):
+		return policy.Coming, !f.start.Before(to)
+	case f.end.After(now):
+		if m.tells(f) {
+			return policy.Measured, false
+		}
+		return policy.Coming, false
+	case now.Sub(f.end) < letGo*u.step:
+		return policy.Past, !m.came
+	}
+	return policy.Past, true
+}
+
 // lookAhead returns what was announced for the time of a decision, nil for nothing.
 func (u *unit) lookAhead(now, from, to time.Time) *policy.Ahead {
 	l := u.lift
@@ -248,33 +293,33 @@ func (u *unit) lookAhead(now, from, to time.Time) *policy.Ahead {
 		return nil
 	}
 	l.trials.begin()
-	a := &l.ahead
-	*a = policy.Ahead{Multiplier: 1, Trials: l.trials.of[:0]}
-	said := policy.Trial{Multiplier: 1} // by those who need not earn it
-	some := false
+	l.ahead = policy.Ahead{Multiplier: 1, Phase: policy.Past, Trials: l.trials.of[:0]}
+	none := policy.Trial{Multiplier: 1}
+	said := policy.Trial{Multiplier: 1, Phase: policy.Past} // by those who need not earn it
+	heard, believed := false, false
 	for i := range l.effects {
 		f := &l.effects[i]
-		if !f.during(now, to) {
+		p, far := u.phase(f, now, to)
+		if far {
 			continue
 		}
-		some = true
-		if f.earned {
-			continue
+		heard = true
+		if !f.earned {
+			believed = true
+			said = join(said, f, f.multiplier, p)
+			l.ahead.Cause = cmp.Or(l.ahead.Cause, f.cause)
 		}
-		said.Multiplier, said.Floor = stronger(said.Multiplier, f.multiplier), max(said.Floor, f.floor)
-		a.Cause = cmp.Or(a.Cause, f.cause)
 	}
-	if !some {
-		l.trials.note(from, a)
+	if !heard {
+		l.trials.note(from, nil)
 		return nil
 	}
-	a.Multiplier, a.Floor = said.Multiplier, said.Floor
-	l.trials.without(policy.Trial{Multiplier: 1}, said)
-	for i := range l.effects {
-		if f := &l.effects[i]; f.during(now, to) {
-			u.counts(f, a, now)
-		}
+	if !believed {
+		said = none
 	}
+	l.trials.without(none, said)
+	u.weigh(said, believed, now, to)
+	a := &l.ahead
 	a.Trials = l.trials.of
 	applied, full := l.times(now.Add(-u.step), now)
 	a.Recent, a.UsualRecent = l.applied.ratio(applied), l.full.ratio(full)
@@ -284,20 +329,40 @@ func (u *unit) lookAhead(now, from, to time.Time) *policy.Ahead {
 	return a
 }
 
-// counts lets an effect count for as much as it may, and puts it to the test.
-func (u *unit) counts(f *effect, a *policy.Ahead, now time.Time) {
-	l := u.lift
-	full := f.multiplier
-	if f.earned && !f.start.After(now) {
-		// What is measured in the event counts for more, the longer it lasts.
-		n := float64(l.full.steps)
-		full = (priorSteps*full + n*l.full.ratio(full)) / (priorSteps + n)
+// join adds an effect to what is announced. Of several events that which has come least far says how to go about it.
+func join(t policy.Trial, f *effect, multiplier float64, p policy.Phase) policy.Trial {
+	if p == policy.Past {
+		return t
 	}
-	l.trials.try(f, full)
-	if f.weight > 0 && f.earned {
-		a.Multiplier = stronger(a.Multiplier, 1+f.weight*(full-1))
-		a.Floor = max(a.Floor, int(math.Round(f.weight*float64(f.floor))))
-		a.Cause = cmp.Or(a.Cause, f.cause)
+	return policy.Trial{Multiplier: stronger(t.Multiplier, multiplier), Floor: max(t.Floor, f.floor), Phase: min(t.Phase, p)}
+}
+
+// weigh lets each effect count for as much as it may, and puts it to the test.
+func (u *unit) weigh(said policy.Trial, believed bool, now, to time.Time) {
+	l := u.lift
+	all := said
+	if !believed {
+		all.Phase = policy.Past
+	}
+	for i := range l.effects {
+		f := &l.effects[i]
+		p, far := u.phase(f, now, to)
+		if far {
+			continue
+		}
+		l.trials.try(f, p)
+		if f.earned && f.weight > 0 {
+			believed = true
+			g := *f
+			g.floor = int(math.Round(f.weight * float64(f.floor)))
+			all = join(all, &g, 1+f.weight*(f.multiplier-1), p)
+			l.ahead.Cause = cmp.Or(l.ahead.Cause, f.cause)
+		}
+	}
+	if believed {
+		l.ahead.Multiplier, l.ahead.Floor, l.ahead.Phase = all.Multiplier, all.Floor, all.Phase
+	} else {
+		l.ahead.Phase = policy.Coming // as if nothing had been said
 	}
 }
 

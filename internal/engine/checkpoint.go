@@ -164,6 +164,11 @@ func (u *unit) marshal() ([]byte, error) {
 	}
 	b.Write(p)
 	b.Write(m)
+	s, err := u.sizing.marshal()
+	if err != nil {
+		return nil, err
+	}
+	b.Write(s) // the rest, if there is one
 	return b.Bytes(), nil
 }
 
@@ -199,14 +204,18 @@ func (u *unit) unmarshal(data []byte) error {
 		return fmt.Errorf("state of version %d, not %d: %w", h.Version, unitStateVersion, models.ErrInvalid)
 	case h.StepNanos != int64(u.step):
 		return fmt.Errorf("state has steps of %s, not %s: %w", time.Duration(h.StepNanos), u.step, models.ErrInvalid)
-	case uint64(len(rest)) != uint64(h.PredictorBytes)+uint64(h.MemoryLength):
+	case uint64(len(rest)) < uint64(h.PredictorBytes)+uint64(h.MemoryLength):
 		return fmt.Errorf("state is cut short: %w", models.ErrInvalid)
 	}
 	if err := u.predictor.UnmarshalBinary(rest[:h.PredictorBytes]); err != nil {
 		return fmt.Errorf("predictor: %w", err)
 	}
-	if err := u.memory.UnmarshalBinary(rest[h.PredictorBytes:]); err != nil {
+	rest = rest[h.PredictorBytes:]
+	if err := u.memory.UnmarshalBinary(rest[:h.MemoryLength]); err != nil {
 		return fmt.Errorf("policy memory: %w", err)
+	}
+	if err := u.recallSizing(rest[h.MemoryLength:]); err != nil {
+		return err
 	}
 	u.next, u.lastSample, u.known = when(h.NextNanos), when(h.LastNanos), int(h.Known)
 	if until := when(h.OutOfBandNanos); until.After(u.foreign.until) {

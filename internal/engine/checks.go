@@ -17,6 +17,8 @@ type write struct {
 	// mode is that of its decision, decided the configuration that decided, and config the one in force.
 	mode            models.Mode
 	decided, config string
+	// basis are the marks that were decided by.
+	basis models.Marks
 	// approved says that an operator has approved it, restores that it puts back what was there before Pilotlight.
 	approved, restores bool
 	// worth is what the write is worth against others that wait for the same platform.
@@ -44,8 +46,8 @@ type check struct {
 }
 
 // checks returns all that a write passes, in order; docs/actuators.md lists them. The policy has kept the cooldowns, quotas, budgets
-// and bounds before: here only a decision that it made under the configuration in force passes, and the bounds are looked at
-// once more. Each is asked when a decision is about to become an intent if early, and all of them again right before
+// and bounds before: here only a decision that it made under the configuration in force, and after the last change of the target,
+// passes, and the bounds are looked at once more. What targets share is drawn after these checks; see draw. Each is asked when a decision is about to become an intent if early, and all of them again right before
 // each request that writes.
 func checks() []check {
 	return []check{
@@ -55,6 +57,7 @@ func checks() []check {
 		{models.ReasonJournal, false, false, true, holdJournal, models.ErrHeld},
 		{models.ReasonApproval, false, false, false, holdApproval, models.ErrHeld},
 		{models.ReasonOutdated, true, false, false, holdOutdated, models.ErrHeld},
+		{models.ReasonSuperseded, false, false, false, holdSuperseded, models.ErrHeld},
 		{models.ReasonOutOfBand, true, false, false, holdForeign, models.ErrHeld},
 		{models.ReasonGateBounds, true, false, false, holdBounds, models.ErrHeld},
 		{models.ReasonLease, false, false, true, holdLease, models.ErrHeld},
@@ -91,6 +94,15 @@ func holdOutdated(_ *Engine, w *write, _ time.Time) (bool, string) {
 	return w.decided != w.config, ""
 }
 
+// holdSuperseded holds back what was decided before another change of the target: the cooldowns were reckoned without it.
+func holdSuperseded(_ *Engine, w *write, _ time.Time) (bool, string) {
+	before, now := &w.basis, &w.unit.marks
+	if before.LastUp.Equal(now.LastUp) && before.LastDown.Equal(now.LastDown) {
+		return false, ""
+	}
+	return true, "the last rise was at " + now.LastUp.UTC().Format(time.RFC3339) + ", the last fall at " + now.LastDown.UTC().Format(time.RFC3339)
+}
+
 func holdForeign(_ *Engine, w *write, now time.Time) (bool, string) {
 	return now.Before(w.unit.foreign.until), w.unit.foreign.text
 }
@@ -106,11 +118,14 @@ func holdBounds(_ *Engine, w *write, _ time.Time) (bool, string) {
 	if keep, ok := to.KeepAlive(); ok {
 		inside = inside.WithKeepAlive(min(keep, limits.MaxKeepAlive))
 	}
+	if mb, ok := to.Memory(); ok {
+		inside = inside.WithMemory(min(max(mb, int(limits.MinMemoryMB)), int(limits.MaxMemoryMB)))
+	}
 	if inside == to || actuators.Reach(w.unit.actuator, w.action.From, inside) == to {
 		return false, ""
 	}
-	return true, fmt.Sprintf("%s was asked for, and the limits allow warm %d to %d, keep-alive up to %s",
-		to, limits.MinWarm, limits.MaxWarm, limits.MaxKeepAlive)
+	return true, fmt.Sprintf("%s was asked for, and the limits allow warm %d to %d, keep-alive up to %s, memory %d to %d MB",
+		to, limits.MinWarm, limits.MaxWarm, limits.MaxKeepAlive, limits.MinMemoryMB, limits.MaxMemoryMB)
 }
 
 func holdLease(e *Engine, w *write, _ time.Time) (bool, string) {

@@ -41,6 +41,8 @@ type plan struct {
 	record *models.Decision
 	// write is the intent to carry out, nil for none.
 	write *write
+	// rehearse is what the platform is to be asked about, nil for nothing.
+	rehearse *write
 	// wanted is a decision that the shared limits may lower, nil if it is settled.
 	wanted *models.Decision
 }
@@ -55,7 +57,7 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 		if r := recover(); r != nil {
 			e.log.ErrorContext(ctx, "decision failed inside; capacity is held", "target", string(u.id), "panic", fmt.Sprint(r))
 			reason := models.Because(models.ReasonPanic)
-			reason.Detail = fmt.Sprint(r)
+			reason.Detail, u.fallen.due = fmt.Sprint(r), false
 			d := e.hold(u, now, reason)
 			p = e.settle(u, d, now)
 		}
@@ -67,6 +69,7 @@ func (e *Engine) work(ctx context.Context, u *unit, now, end time.Time, sourceEr
 	u.forecast = nil
 	e.hear(u)
 	e.observe(ctx, u, now)
+	e.advise(u, now)
 	d := e.decide(u, now, sourceErr)
 	if e.parts.Allocator.Concerns(u.policy) {
 		wanted := d // a copy, so that only a decision that waits takes memory
@@ -85,7 +88,7 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 	u.facts = policy.Facts{
 		Now: now, Target: &u.target, Mode: set.Mode, ConfigHash: set.ConfigHash,
 		DurationP50: u.meta.DurationP50, DurationP99: u.meta.DurationP99,
-		Current: u.observation.Capacity, CurrentKnown: u.observed, Pending: u.observation.Pending,
+		Current: u.current(), CurrentKnown: u.observed, Pending: u.observation.Pending,
 		Levers: u.actuator.Levers(), InstanceRate: actuators.InstanceRate(u.actuator),
 		Data:      u.state(now, sourceErr == nil, set.StaleAfter),
 		Marks:     u.marks,
@@ -103,7 +106,7 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 	if u.rival != "" {
 		reason := models.Because(models.ReasonTargetInTwoPlaces)
 		reason.Detail = fmt.Sprintf("collectors %q and %q", u.source, u.rival)
-		u.rival = ""
+		u.rival, u.fallen.due = "", false
 		return e.hold(u, now, reason)
 	}
 	d := u.policy.Decide(&u.facts, u.memory)
@@ -112,6 +115,7 @@ func (e *Engine) decide(u *unit, now time.Time, sourceErr error) models.Decision
 	}
 	u.reach(&d)
 	explain(&d, u, sourceErr)
+	u.basis = u.facts.Marks
 	return d
 }
 
@@ -172,6 +176,7 @@ func (e *Engine) observe(ctx context.Context, u *unit, now time.Time) {
 	}
 	u.unseen = backoff{}
 	u.observed, u.observation, u.observedAt = true, o, now
+	e.noteShare(u)
 	u.measureLead(now)
 	e.reconcile(u, now)
 	e.noticeForeign(ctx, u, now)
@@ -183,11 +188,13 @@ func (e *Engine) due(u *unit, now time.Time) bool {
 		return false // it is still unknown, for the reason that observeErr tells
 	}
 	return !u.observed || u.observedAt.IsZero() || u.observation.Pending || u.rise.open() ||
-		now.Sub(u.observedAt) >= e.settings().ObserveEvery
+		now.Sub(u.observedAt) >= e.observeEvery(u)
 }
 
 // settle turns a decision into the recommendation and, if the mode lets it, into an intent.
 func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
+	e.assert(u, &d, now)
+	e.resize(u, &d, now)
 	e.early(u, &d, now)
 	v := verdictOf(&d)
 	same := u.recorded.set && u.recorded.desired == v.desired && u.recorded.current == v.current
@@ -199,6 +206,7 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 	case d.ID == "":
 		d.ID = models.NewID("decision", d.Target, d.At, d.ConfigHash)
 	}
+	u.recallRehearsal(&d)
 	rec := e.recommendation(u)
 	*rec = models.Recommendation{Decision: d, Status: models.StatusNone}
 	p := plan{unit: u}
@@ -210,13 +218,22 @@ func (e *Engine) settle(u *unit, d models.Decision, now time.Time) plan {
 		if same && rec.Status == models.StatusRejected {
 			rec.By, rec.Note = u.latest.By, u.latest.Note
 		}
-		if e.mayAct(d.Mode, rec.Status) {
-			p.write = e.intend(u, &d, now)
-			p.write.action.Expires = e.beforeNextStep(now, p.write.action.Expires)
-		}
+		e.act(&p, &d, rec.Status, now)
 	}
 	u.latest = rec
 	return p
+}
+
+// act makes a decision that would change something a write, or asks the platform about it, as far as the mode lets it.
+func (e *Engine) act(p *plan, d *models.Decision, status models.RecommendationStatus, now time.Time) {
+	switch {
+	case e.mayAct(d.Mode, status):
+		p.write = e.intend(p.unit, d, now)
+		p.write.action.Expires = e.beforeNextStep(now, p.write.action.Expires)
+	case e.rehearsable(p.unit, d):
+		p.rehearse = e.writeOf(p.unit, d, now)
+		p.rehearse.worth = worthOf(p.unit, d)
+	}
 }
 
 // lasting gives a decision reasons of its own, for the journal may keep them.
@@ -286,7 +303,7 @@ func (e *Engine) intend(u *unit, d *models.Decision, now time.Time) *write {
 func (e *Engine) writeOf(u *unit, d *models.Decision, now time.Time) *write {
 	set := e.settings()
 	return &write{
-		unit: u, mode: d.Mode, decided: d.ConfigHash, config: set.ConfigHash, approved: u.approved != nil, looked: now,
+		unit: u, mode: d.Mode, decided: d.ConfigHash, config: set.ConfigHash, basis: u.basis, approved: u.approved != nil, looked: now,
 		action: models.Action{
 			Decision: d.ID, Target: u.id,
 			From: d.Current, To: d.Desired, Actuator: u.target.Actuator, Ref: u.target.Ref, Issued: now, Expires: now.Add(set.ActionTTL),

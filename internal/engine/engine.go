@@ -58,6 +58,8 @@ type Settings struct {
 	Calls int
 	// ForgetAfter is how long no collector must have reported a target before it is forgotten; 0 is never.
 	ForgetAfter time.Duration
+	// Rehearse asks each platform that can tell whether it would accept what dry-run mode advises, once for each changed advice.
+	Rehearse bool
 	// ConfigHash identifies the configuration in every decision.
 	ConfigHash string
 }
@@ -163,6 +165,9 @@ type Engine struct {
 
 	// sheet is where a forecast lies that somebody asked for, if the engine is Alone.
 	sheet predictor.Sheet
+
+	// balance is what targets have of the limits that they share, since the last Step; nil if they share none.
+	balance atomic.Pointer[policy.Balance]
 
 	view atomic.Pointer[view]
 	// orders serialises Pause, Resume and the changes of hints, so that journal and memory agree on which came last.
@@ -318,8 +323,10 @@ func (e *Engine) reassign(u *unit) bool {
 	}
 	u.target, u.policy, u.actuator = a.Target, a.Policy, actuator
 	u.observedAt, u.prepared, u.heard = time.Time{}, false, 0
+	u.resetAdvice()
 	u.unseen, u.refused = backoff{}, backoff{} // what was refused may be allowed now
 	u.rehome(e.deps.Clock().UTC())
+	actuators.Recall(actuator, u.target, u.marks.Set)
 	return true
 }
 

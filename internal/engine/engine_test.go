@@ -60,8 +60,22 @@ func TestDryRunWritesNothing(t *testing.T) {
 
 func TestUnwritableJournalStopsWrites(t *testing.T) {
 	t.Parallel()
+	t.Run("nothing can be recorded", func(t *testing.T) {
+		t.Parallel()
+		unwritableJournal(t, "", 0)
+	})
+	// Part of what failed may be in the journal, so the intent is told afterwards.
+	t.Run("intents cannot be recorded", func(t *testing.T) {
+		t.Parallel()
+		unwritableJournal(t, models.EventAction, 1)
+	})
+}
+
+// unwritableJournal lets the journal refuse events of a type, "" for all, and wants so many intents that were not sent afterwards.
+func unwritableJournal(t *testing.T, kind models.EventType, unsent int) {
+	t.Helper()
 	r := newRig(t, map[models.TargetID]load{"a": steady(300)})
-	r.journal.err = errors.New("disk full")
+	r.journal.err, r.journal.refused = errors.New("disk full"), kind
 	r.steps(60, 70)
 	if n := r.platform.count(); n != 0 {
 		t.Errorf("%d writes although no intent could be recorded", n)
@@ -84,8 +98,8 @@ func TestUnwritableJournalStopsWrites(t *testing.T) {
 			t.Errorf("action %s has %d outcomes", e.Action.ID, ended[e.Action.ID])
 		}
 	}
-	if len(actions) != r.platform.count()+1 {
-		t.Errorf("%d actions and %d writes: the one that could not be recorded must be told, and not sent", len(actions), r.platform.count())
+	if len(actions) != r.platform.count()+unsent {
+		t.Errorf("%d actions and %d writes: %d that could not be recorded must be told, and not sent", len(actions), r.platform.count(), unsent)
 	}
 }
 

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -157,6 +159,7 @@ func verifyFleet(t *testing.T, r *rig, platform *throttling, perSecond, took flo
 		}
 	}
 	t.Logf("outcomes %v", status)
+	verifyVolume(t, r, len(platform.order), took)
 	for _, e := range r.journal.of(models.EventAction) {
 		if outcomes[e.Action.ID] == nil {
 			t.Fatalf("action %s has no outcome", e.Action.ID)
@@ -167,6 +170,48 @@ func verifyFleet(t *testing.T, r *rig, platform *throttling, perSecond, took flo
 		t.Errorf("outcomes %v, %d writes", status, len(platform.order))
 	}
 	verifyOrder(t, r, platform.order, began)
+}
+
+// verifyVolume counts what the journal has taken.
+func verifyVolume(t *testing.T, r *rig, writes int, took float64) {
+	t.Helper()
+	bytes, of := 0, map[models.EventType]int{}
+	for _, kind := range models.EventTypes() {
+		for _, e := range r.journal.of(kind) {
+			text, err := json.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bytes += len(text)
+			of[kind]++
+		}
+	}
+	t.Logf("events %v, %d bytes", of, bytes)
+	// Of the writes that waited in vain only those of the last lot of each Step are in the journal.
+	steps := int(took/60 + 0.5)
+	if most := writes + steps*2*leastLot; of[models.EventAction] > most || of[models.EventOutcome] != of[models.EventAction] {
+		t.Errorf("%d intents and %d outcomes of %d writes in %d steps", of[models.EventAction], of[models.EventOutcome], writes, steps)
+	}
+	// Advice that waits is recorded once, until it changes or was acted on.
+	repeated, last := 0, map[models.TargetID]*models.Decision{}
+	for _, e := range r.journal.of(models.EventDecision) {
+		if d := last[e.Target]; d != nil && d.Desired == e.Decision.Desired && d.Current == e.Decision.Current {
+			repeated++
+		}
+		last[e.Target] = e.Decision
+	}
+	if repeated > of[models.EventOutcome] {
+		t.Errorf("%d decisions say the same as the one before", repeated)
+	}
+	waiting := 0
+	for _, s := range r.Targets() {
+		if s.Latest.Status == models.StatusExpired && strings.Contains(s.Latest.Note, "it was to be sent before") {
+			waiting++
+		}
+	}
+	if want := len(r.byID) - writes; waiting < want-steps*2*leastLot {
+		t.Errorf("%d recommendations say that their turn did not come, want about %d", waiting, want)
+	}
 }
 
 // verifyOrder checks that those written in the first minute were the most valuable of all that had changed, but for the calls that

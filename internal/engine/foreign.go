@@ -36,6 +36,7 @@ type foreign struct {
 // what the platform shows then, or at once when the capacity is again the one that was set.
 func (e *Engine) noticeForeign(ctx context.Context, u *unit, now time.Time) {
 	o := &u.observation
+	u.fallen.on = false
 	if o.Pending {
 		return // the platform is still on its way
 	}
@@ -43,7 +44,9 @@ func (e *Engine) noticeForeign(ctx context.Context, u *unit, now time.Time) {
 	switch {
 	case u.adopt(now):
 	case u.marks.Set.Levers() != 0:
-		if !o.Capacity.Satisfies(u.marks.Set) {
+		if o.Capacity.Satisfies(u.marks.Set) {
+			u.marks.Holder = o.Holder
+		} else if !u.fell() {
 			e.backAway(ctx, u, now)
 		}
 	case !now.Before(f.until):
@@ -112,6 +115,7 @@ func (u *unit) adopt(now time.Time) bool {
 		return false
 	}
 	u.marks, u.lost = marked(u.marks, a, a.Issued), nil
+	u.marks.Holder = u.observation.Holder
 	return true
 }
 

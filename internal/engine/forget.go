@@ -23,7 +23,7 @@ func (u *unit) rehome(now time.Time) {
 			Error: "the outcome was not seen, and the target is something else now",
 		}))
 	}
-	u.marks, u.foreign, u.lost, u.open = m.Released(), foreign{}, nil, nil
+	u.marks, u.foreign, u.lost, u.open, u.fallen = m.Released(), foreign{}, nil, nil, fallen{}
 	u.observed, u.observation = false, models.Observation{Ready: -1}
 	text := fmt.Sprintf("it was %q of actuator %q, which has %s and had %s before Pilotlight, and is %q of actuator %q now",
 		before.Ref, before.Actuator, before.Set, before.Original, u.target.Ref, u.target.Actuator)

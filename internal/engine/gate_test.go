@@ -331,6 +331,7 @@ func TestChecks(t *testing.T) {
 		{models.ReasonJournal, models.OutcomeHeld, func(r *rig, _ *write) { r.journalErr.Store(&broken) }},
 		{models.ReasonApproval, models.OutcomeHeld, func(_ *rig, w *write) { w.mode = models.ModeApprove }},
 		{models.ReasonOutdated, models.OutcomeHeld, func(_ *rig, w *write) { w.decided = "another" }},
+		{models.ReasonSuperseded, models.OutcomeHeld, func(_ *rig, w *write) { w.unit.marks.LastUp = at(61) }},
 		{models.ReasonOutOfBand, models.OutcomeHeld, func(_ *rig, w *write) { w.unit.foreign.until = at(100) }},
 		{models.ReasonGateBounds, models.OutcomeHeld, func(_ *rig, w *write) { w.action.To = models.Warm(51) }},
 		{models.ReasonLease, models.OutcomeHeld, func(r *rig, _ *write) {
@@ -393,7 +394,7 @@ func TestChecksAreComplete(t *testing.T) {
 		}
 		codes = append(codes, c.code)
 	}
-	if len(codes) != 12 {
+	if len(codes) != 13 {
 		t.Errorf("%d checks; add the new one to TestChecks", len(codes))
 	}
 }

@@ -30,6 +30,8 @@ type load func(minute int) float64
 type fakeCollector struct {
 	mu    sync.Mutex
 	loads map[models.TargetID]load
+	// uses are the memory in MB that instances use, of the targets that tell it.
+	uses  map[models.TargetID]load
 	err   error
 	asked []collectors.Request
 	// failHistory is the error of requests for more than one step.
@@ -58,12 +60,15 @@ func (c *fakeCollector) Collect(_ context.Context, req collectors.Request) (coll
 	}
 	var out collectors.Result
 	for id, l := range c.loads {
-		var counts, durations []models.Sample
+		var counts, durations, uses []models.Sample
 		for t := req.Start; t.Before(req.End); t = t.Add(req.Step) {
 			minute := int(t.Sub(epoch) / time.Minute)
 			if n := l(minute); n >= 0 && minute >= c.from {
 				counts = append(counts, models.Sample{Time: t, Value: n})
 				durations = append(durations, models.Sample{Time: t, Value: 2})
+				if use := c.uses[id]; use != nil {
+					uses = append(uses, models.Sample{Time: t, Value: use(minute)})
+				}
 			}
 		}
 		if len(counts) == 0 {
@@ -72,6 +77,9 @@ func (c *fakeCollector) Collect(_ context.Context, req collectors.Request) (coll
 		data := collectors.TargetData{ID: id}
 		data.Series[models.SignalInvocations], _ = models.NewSeries(req.Step, counts)
 		data.Series[models.SignalDuration], _ = models.NewSeries(req.Step, durations)
+		if len(uses) > 0 {
+			data.Series[models.SignalMemory], _ = models.NewSeries(req.Step, uses)
+		}
 		out.Targets = append(out.Targets, data)
 	}
 	slices.SortFunc(out.Targets, func(a, b collectors.TargetData) int { return byID(a.ID, b.ID) })
@@ -154,6 +162,8 @@ type fakeJournal struct {
 	ids    map[string]bool
 	state  map[string][]byte
 	err    error
+	// refused is the type of events that err is of, "" for all.
+	refused models.EventType
 	// repeated counts the events that were dropped since their id was there with another content.
 	repeated int
 }
@@ -173,7 +183,7 @@ func (j *fakeJournal) Append(ctx context.Context, events ...models.Event) error 
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	if j.err != nil {
+	if j.err != nil && (j.refused == "" || slices.ContainsFunc(events, func(e models.Event) bool { return e.Type == j.refused })) {
 		return j.err
 	}
 	for _, e := range events {

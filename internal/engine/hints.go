@@ -221,9 +221,10 @@ func (e *Engine) recallHints(ctx context.Context, records []models.HintRecord) {
 	e.book.Store(b.with(back...))
 }
 
-// endHints takes hints out of force that are over. Those of the configuration stay, for only its author can remove them.
+// endHints takes hints out of force that have been over for lookBack, for until then they still say what the load of the last minutes
+// was. Those of the configuration stay, for only its author can remove them.
 func (e *Engine) endHints(ctx context.Context, now time.Time) {
-	over := func(h *hint) bool { return h.Source != models.HintConfig && h.plan.Over(now) }
+	over := func(h *hint) bool { return h.Source != models.HintConfig && h.plan.Over(now.Add(-lookBack)) }
 	if !slices.ContainsFunc(e.book.Load().hints, func(h hint) bool { return over(&h) }) {
 		return
 	}

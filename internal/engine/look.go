@@ -54,7 +54,7 @@ func (e *Engine) look(ctx context.Context, now time.Time) {
 // dueByLot lets each target come due at a moment of its own in the last fifth of the time that an observation is trusted, so that
 // targets which were read together are not read together for ever.
 func (e *Engine) dueByLot(u *unit, now time.Time) bool {
-	every := e.settings().ObserveEvery
+	every := e.observeEvery(u)
 	if !u.observed || u.observedAt.IsZero() || every == 0 || u.observation.Pending || u.rise.open() {
 		return true
 	}

@@ -73,6 +73,9 @@ func (e *Engine) answer(ctx context.Context, id string, a models.Approval) (mode
 		return *u.latest, fmt.Errorf("the answer could not be recorded, so nothing was done: %w", err)
 	}
 	u.latest = &rec
+	if !a.Approved {
+		u.rejectedSize(&rec.Decision, now)
+	}
 	if a.Approved {
 		u.closed = nil
 		e.send(ctx, w)
@@ -92,6 +95,9 @@ func (e *Engine) approved(ctx context.Context, u *unit, d *models.Decision, now 
 	}
 	if h == nil {
 		h = e.lookAgain(ctx, w)
+	}
+	if h == nil {
+		h = e.draw(w)
 	}
 	if h != nil {
 		return nil, fmt.Errorf("recommendation %q: nothing was done: %w: %w", d.ID, h, models.ErrConflict)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"pilotlight/actuators"
 	"pilotlight/models"
 )
 
@@ -98,6 +99,7 @@ func (e *Engine) memento(id models.TargetID, r *remembered, open *models.Action)
 		u.target.Actuator, u.target.Ref = open.Actuator, open.Ref
 	}
 	u.actuator = e.parts.Actuators[u.target.Actuator]
+	actuators.Recall(u.actuator, u.target, u.marks.Set)
 	return u
 }
 
@@ -172,23 +174,46 @@ func (e *Engine) release(ctx context.Context, u *unit, order *models.RestoreOrde
 	return *out
 }
 
-// carryBack writes the capacity of before.
+// carryBack writes the capacity of before. Where the memory differs along with something else, that goes first, in a write of its own: a
+// change of memory may keep the platform busy for minutes, and what was done of one write in part would look like somebody else's doing.
 func (e *Engine) carryBack(ctx context.Context, u *unit, order *models.RestoreOrder, now time.Time, out *models.Restored) models.Restored {
+	have, before := u.observation.Capacity, u.marks.Original
+	rest := before.Only(^models.LeverMemory)
+	if !have.Satisfies(rest) && !have.Satisfies(before.Only(models.LeverMemory)) {
+		if e.writeBack(ctx, u, order, now, rest, out); out.Status != models.RestoreDone {
+			return *out
+		}
+		if !u.observed || u.observation.Pending {
+			out.Status = models.RestoreFailed
+			out.Why = fmt.Sprintf("it has %s again; the memory follows when the platform has carried that out: restore again", rest)
+			return *out
+		}
+	}
+	e.writeBack(ctx, u, order, now, before, out)
+	return *out
+}
+
+// writeBack writes a capacity of before, and puts what becomes of it into out.
+func (e *Engine) writeBack(ctx context.Context, u *unit, order *models.RestoreOrder, now time.Time, to models.Capacity, out *models.Restored) {
 	d := e.hold(u, now, models.Because(models.ReasonRestored))
-	d.ID = models.NewID("restore", u.id, now, order.By)
-	d.Mode, d.Desired = models.ModeAuto, u.marks.Original
+	extra := order.By
+	if to != u.marks.Original {
+		extra += "\x00" + to.String() // another one follows
+	}
+	d.ID = models.NewID("restore", u.id, now, extra)
+	d.Mode, d.Desired = models.ModeAuto, to
 	w := e.intend(u, &d, now)
 	w.restores, w.approved, w.action.Restores = true, true, true
 	if h := e.takeLease(w); h != nil {
 		out.Status, out.Why = models.RestoreFailed, h.Error()
-		return *out
+		return
 	}
 	events := append(slices.Clone(u.closed), models.NewDecisionEvent(d), models.NewApprovalEvent(models.Approval{
 		Decision: d.ID, Target: u.id, At: now, By: order.By, Approved: true, Note: note(*order),
 	}), models.NewActionEvent(w.action))
 	if err := e.insist(ctx, events...); err != nil {
 		out.Status, out.Why = models.RestoreFailed, "nothing was done, since it could not be recorded: "+err.Error()
-		return *out
+		return
 	}
 	u.closed = nil
 	ended := e.send(ctx, w)
@@ -196,5 +221,4 @@ func (e *Engine) carryBack(ctx context.Context, u *unit, order *models.RestoreOr
 	if ended.Status != models.OutcomeApplied {
 		out.Status, out.Why = models.RestoreFailed, ended.Error
 	}
-	return *out
 }

@@ -21,6 +21,7 @@ func (e *Engine) share(ctx context.Context, plans []plan, now time.Time, failed 
 			cases = append(cases, policy.Case{Policy: u.policy, Facts: &u.facts, Memory: u.memory, Decision: d})
 		}
 	}
+	e.balance.Store(nil)
 	if len(waiting) == 0 {
 		return
 	}
@@ -32,6 +33,7 @@ func (e *Engine) share(ctx context.Context, plans []plan, now time.Time, failed 
 		defer u.own.Unlock()
 		if broken != nil {
 			d = e.hold(u, now, *broken)
+			u.fallen.due = false
 		}
 		u.reach(&d)
 		*p = e.settle(u, d, now)
@@ -49,6 +51,26 @@ func (e *Engine) allocate(ctx context.Context, now time.Time, cases []policy.Cas
 			broken = &reason
 		}
 	}()
-	e.parts.Allocator.Allocate(now, cases)
+	e.balance.Store(e.parts.Allocator.Allocate(now, cases))
 	return nil
+}
+
+// draw takes what a write needs of the limits that targets share, or returns why there is no room for it any more: others may have got
+// more while it waited.
+func (e *Engine) draw(w *write) *held {
+	n, ok := w.action.To.Warm()
+	if !ok || w.restores {
+		return nil
+	}
+	if why := e.balance.Load().Draw(w.unit.id, n); why != nil {
+		return &held{*why, models.ErrHeld}
+	}
+	return nil
+}
+
+// noteShare tells the shared limits what floor a target was seen to have.
+func (e *Engine) noteShare(u *unit) {
+	if n, ok := u.observation.Capacity.Warm(); ok && u.observed {
+		e.balance.Load().Note(u.id, n)
+	}
 }

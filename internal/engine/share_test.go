@@ -235,3 +235,58 @@ func TestFailureWhileSharingHoldsAll(t *testing.T) {
 		t.Error("something was written")
 	}
 }
+
+// TestQuotaAtTheGate lets one target get more than it was given while another waits for its turn: there is no room for that one any
+// more, in mode auto and for what an operator approves.
+func TestQuotaAtTheGate(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []models.Mode{models.ModeAuto, models.ModeApprove} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, map[models.TargetID]load{"a": steady(60), "b": steady(120)}, withQuota(t, 30), func(r *rig) {
+				r.parts.Settings.Mode, r.parts.Settings.Workers = mode, 1
+			})
+			r.platform.applied = func() {
+				if r.platform.warm["b"] > 0 { // b comes first, since it is worth more
+					r.platform.warm["b"] = 29
+				}
+			}
+			r.steps(60, 60)
+			if mode == models.ModeApprove {
+				for _, id := range []models.TargetID{"b", "a"} {
+					s, err := r.Target(id)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err = r.Approve(t.Context(), s.Latest.Decision.ID, "ann", ""); (err != nil) != (id == "a") || id == "a" && !strings.Contains(err.Error(), "no room for it any more") {
+						t.Errorf("approve %s: %v", id, err)
+					}
+				}
+			}
+			if r.platform.warm["a"] != 0 || r.platform.warm["b"] != 29 || r.platform.count() != 1 {
+				t.Fatalf("floors %v after %d writes", r.platform.warm, r.platform.count())
+			}
+			if mode == models.ModeApprove {
+				return
+			}
+			for _, e := range r.journal.of(models.EventOutcome) {
+				if o := e.Outcome; o.Target == "a" && (o.Status != models.OutcomeHeld || o.Held != models.ReasonQuota) {
+					t.Errorf("outcome %+v", o)
+				}
+			}
+		})
+	}
+}
+
+// TestSupersededIsNotApproved does not carry out what was decided before another change of the target.
+func TestSupersededIsNotApproved(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(300)}, func(r *rig) { r.parts.Settings.Mode = models.ModeApprove })
+	r.steps(60, 60)
+	r.byID["a"].marks.LastDown = at(60)
+	s, _ := r.Target("a")
+	rec, err := r.Approve(t.Context(), s.Latest.Decision.ID, "ann", "")
+	if r.platform.count() != 0 || !strings.Contains(rec.Note, models.ReasonSuperseded.Meaning()) {
+		t.Errorf("%+v, %v after %d writes", rec, err, r.platform.count())
+	}
+}

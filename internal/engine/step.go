@@ -37,7 +37,12 @@ func (e *Engine) Step(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("decide: %w", err)
 	}
 	e.share(ctx, plans, now, failed)
-	e.carryOut(ctx, plans)
+	settled, rehearsed := splitRehearsed(plans)
+	e.carryOut(ctx, settled)
+	if len(rehearsed) > 0 {
+		e.rehearse(ctx, rehearsed, now)
+		e.carryOut(ctx, rehearsed) // they are of dry-run mode: what is left to do is to record them
+	}
 	if len(e.heard.hints) > 0 {
 		e.reward()
 		e.endHints(ctx, now)

@@ -55,12 +55,11 @@ func (t *trials) begin() { t.of, t.who = t.of[:0], t.who[:0] }
 // without sets the trials that the others are held against.
 func (t *trials) without(none, said policy.Trial) { t.of = append(t.of, none, said) }
 
-// try adds a trial with an effect more.
-func (t *trials) try(f *effect, multiplier float64) {
+// try adds a trial with an effect more, which has come so far.
+func (t *trials) try(f *effect, p policy.Phase) {
 	for i := range t.who {
 		if t.who[i].merit == f.merit {
-			trial := &t.of[i+2]
-			trial.Multiplier, trial.Floor = stronger(trial.Multiplier, multiplier), max(trial.Floor, f.floor)
+			t.of[i+2] = join(t.of[i+2], f, f.multiplier, p)
 			return
 		}
 	}
@@ -68,12 +67,17 @@ func (t *trials) try(f *effect, multiplier float64) {
 		return
 	}
 	c := contender{merit: f.merit, began: f.start}
+	base := t.of[0]
+	base.Phase = policy.Past
 	if f.earned {
 		c.against = 1
+		base = t.of[1]
+		if base.Multiplier == 1 && base.Floor == 0 {
+			base.Phase = policy.Past
+		}
 	}
-	base := t.of[c.against]
 	t.who = append(t.who, c)
-	t.of = append(t.of, policy.Trial{Multiplier: stronger(base.Multiplier, multiplier), Floor: max(base.Floor, f.floor)})
+	t.of = append(t.of, join(base, f, f.multiplier, p))
 }
 
 // note takes down what the trials of a decision asked for from the time on; none if a is nil.

@@ -32,6 +32,8 @@ type unit struct {
 
 	predictor *predictor.Predictor
 	memory    *policy.Memory
+	// sizing is about the memory of instances, nil as long as its use was never measured.
+	sizing *sizing
 	// prepared says that the memory knows the target as it is now; it is to be unset when that changes.
 	prepared bool
 	// facts are those of the decision being made, kept here because a Step makes one for every target.
@@ -62,6 +64,8 @@ type unit struct {
 	asked time.Time
 
 	marks models.Marks
+	// basis are the marks that the latest decision was made by.
+	basis models.Marks
 	// open is an intent whose outcome was never seen, often from before the start.
 	open *models.Action
 	// closed are outcomes that are not in the journal yet, to be recorded at the next Step.
@@ -70,6 +74,8 @@ type unit struct {
 	lost *models.Action
 	// foreign is what somebody else did to the capacity.
 	foreign foreign
+	// fallen is what the platform by itself made of what was set.
+	fallen fallen
 	// unseen and refused are the waits after readings and writes that were refused for a reason that lasts.
 	unseen, refused backoff
 
@@ -88,6 +94,8 @@ type unit struct {
 	// recorded is the verdict of the newest decision in the journal, and recordedID its id.
 	recorded   verdict
 	recordedID string
+	// rehearsed is what the platform said about the latest advice of dry-run mode.
+	rehearsed rehearsal
 	// approved is an approval from before the start that was not acted on.
 	approved *models.Approval
 
@@ -125,6 +133,7 @@ func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assi
 	if r := e.restored[u.id]; r != nil {
 		u.recall(r)
 		u.rehome(e.deps.Clock().UTC())
+		actuators.Recall(u.actuator, u.target, u.marks.Set)
 		delete(e.restored, u.id)
 	}
 	return u, nil
@@ -153,7 +162,7 @@ func (u *unit) feed(data *collectors.TargetData, start, end time.Time) {
 	u.own.Lock()
 	defer u.own.Unlock()
 	if data.Meta != (collectors.Meta{}) && data.Meta != u.meta {
-		u.meta, u.prepared = data.Meta, false
+		u.learnMeta(data.Meta)
 	}
 	if !u.prepared {
 		u.prepare()
@@ -179,6 +188,18 @@ func (u *unit) feed(data *collectors.TargetData, start, end time.Time) {
 		// A failed fit leaves the parameters as they were; the forecast itself says if there is none.
 		_ = u.predictor.Refit()
 	}
+}
+
+// learnMeta takes over what the collector knows about the target now. A memory that it does not tell any more stays as it was, and if
+// the target has its memory from the collector, it follows.
+func (u *unit) learnMeta(meta collectors.Meta) {
+	if meta.MemoryMB == 0 {
+		meta.MemoryMB = u.meta.MemoryMB
+	}
+	if u.target.MemoryMB == u.meta.MemoryMB && meta.MemoryMB > 0 {
+		u.target.MemoryMB = meta.MemoryMB
+	}
+	u.meta, u.prepared = meta, false
 }
 
 // prepare tells the memory about the target, so that it weighs history as the decisions to come will.
@@ -225,6 +246,7 @@ func (u *unit) push(data *collectors.TargetData) {
 		u.lift.trials.judge(u, alive)
 	}
 	u.recent.push(u.next, at)
+	u.measure(at(models.SignalMemory))
 	u.next = u.next.Add(u.step)
 	if !math.IsNaN(u.bin.Invocations) {
 		u.known++
@@ -288,8 +310,8 @@ func (e *Engine) reset(u *unit) {
 	u.own.Lock()
 	defer u.own.Unlock()
 	u.predictor = e.newPredictor(u.step)
-	u.memory, u.prepared = policy.NewMemory(), false
 	u.heard, u.lift = 0, nil
+	u.memory, u.sizing, u.prepared = policy.NewMemory(), nil, false
 	u.recent = newRecent(u.step, e.parts.Settings.Recent)
 	u.next, u.lastSample, u.known = time.Time{}, time.Time{}, 0
 }

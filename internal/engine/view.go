@@ -57,12 +57,16 @@ func (e *Engine) show(u *unit, now time.Time, sourceErr error) {
 		Target: u.target, Data: u.state(now, sourceErr == nil, e.parts.Settings.StaleAfter), LastSample: u.lastSample,
 		Invocations: u.bin.Invocations, Duration: u.bin.Duration, Concurrency: u.bin.Concurrency,
 		Observation: u.observation, Observed: u.observed, Latest: u.latest,
+		Sizing: u.advice(),
 	}
 	if sourceErr != nil {
 		p.status.Problems = append(p.status.Problems, failure(u.source, sourceErr))
 	}
 	if u.observeErr != nil {
 		p.status.Problems = append(p.status.Problems, u.observeErr.Error())
+	}
+	if why := u.sizingProblem(); why != "" {
+		p.status.Problems = append(p.status.Problems, why)
 	}
 	u.published.Store(p)
 }

@@ -130,7 +130,9 @@ func (m *model) input(op *operation, labels map[string]string, r *http.Request) 
 
 // parse reads a value that came as text.
 func (m *model) parse(shapeName, text string) any {
-	if s := m.shapes[shapeName]; s != nil && s.Type != "string" && s.Type != "enum" {
+	if s := m.shapes[shapeName]; s != nil && s.Type == "list" {
+		return []any{text}
+	} else if s != nil && s.Type != "string" && s.Type != "enum" {
 		return json.Number(text)
 	}
 	return text

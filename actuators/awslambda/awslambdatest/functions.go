@@ -16,6 +16,7 @@ type function struct {
 	failUpdate string
 	aliases    map[string]*alias
 	reserved   int // -1 is none
+	tags       map[string]string
 	configs    map[string]*provisioned
 	// failNext is the reason for which the next allocation of a qualifier fails.
 	failNext map[string]string

@@ -3,6 +3,7 @@ package awslambdatest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,8 @@ func (s *Server) carryOut(op string, input map[string]any) (map[string]any, *fai
 		return s.getMapping(input)
 	case opRemap:
 		return s.updateMapping(input)
+	case opTag, opUntag:
+		return nil, s.tag(op, input)
 	}
 	name, f, failed := s.find(text(input, "FunctionName"))
 	if failed != nil {
@@ -50,6 +53,44 @@ func (s *Server) carryOut(op string, input map[string]any) (map[string]any, *fai
 		return s.list(name, f, input)
 	}
 	return s.carryOutProvisioning(op, name, f, input)
+}
+
+// tag gives a function tags, or takes some away. Neither versions nor aliases have tags.
+func (s *Server) tag(op string, input map[string]any) *failure {
+	resource := text(input, "Resource")
+	name, f, failed := s.find(resource)
+	switch {
+	case failed != nil:
+		return failed
+	case resource != arn(name, ""):
+		return &failure{"InvalidParameterValueException", "Tags on function aliases and versions are not supported. Please specify either a function ARN, " +
+			"an event source mapping ARN or a code signing configuration ARN."}
+	}
+	if op == opUntag {
+		keys, _ := input["TagKeys"].([]any)
+		for _, key := range keys {
+			delete(f.tags, fmt.Sprint(key))
+		}
+	}
+	tags, _ := input["Tags"].(map[string]any)
+	for key, value := range tags {
+		if strings.HasPrefix(strings.ToLower(key), "aws:") {
+			return &failure{"InvalidParameterValueException", "System tags cannot be added/updated by requester"}
+		}
+		if f.tags == nil {
+			f.tags = map[string]string{}
+		}
+		f.tags[key] = fmt.Sprint(value)
+	}
+	s.writes++
+	return nil
+}
+
+// Tags returns a copy of the tags of a function.
+func (s *Server) Tags(name string) map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.functions[name].tags)
 }
 
 // carryOutReserve does what a request about the reserved concurrency of a function asks for.

@@ -35,6 +35,8 @@ const (
 	opConfigure = "UpdateFunctionConfiguration"
 	opPublish   = "PublishVersion"
 	opMove      = "UpdateAlias"
+	opTag       = "TagResource"
+	opUntag     = "UntagResource"
 	opMapping   = "GetEventSourceMapping"
 	opRemap     = "UpdateEventSourceMapping"
 	opScalables = "DescribeScalableTargets"
@@ -43,7 +45,7 @@ const (
 
 // writeOps are the operations that write.
 func writeOps() []string {
-	return []string{opPut, opDelete, opReserve, opUnreserve, opConfigure, opPublish, opMove, opRemap, opRegister}
+	return []string{opPut, opDelete, opReserve, opUnreserve, opConfigure, opPublish, opMove, opRemap, opRegister, opTag, opUntag}
 }
 
 // Where the server stands.

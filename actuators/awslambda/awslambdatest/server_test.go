@@ -320,6 +320,8 @@ func TestEveryOperationIsServed(t *testing.T) {
 		"UpdateFunctionConfiguration":        {"PUT", "/2015-03-31/functions/fn/configuration", `{"MemorySize":1024}`},
 		"PublishVersion":                     {"POST", "/2015-03-31/functions/fn/versions", `{}`},
 		"UpdateAlias":                        {"PUT", "/2015-03-31/functions/fn/aliases/live", `{"FunctionVersion":"2"}`},
+		"TagResource":                        {"POST", "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aeu-west-1%3A123456789012%3Afunction%3Afn", `{"Tags":{"a":"b"}}`},
+		"UntagResource":                      {"DELETE", "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aeu-west-1%3A123456789012%3Afunction%3Afn?tagKeys=a", ""},
 		"GetEventSourceMapping":              {"GET", "/2015-03-31/event-source-mappings/" + mapping, ""},
 		"UpdateEventSourceMapping":           {"PUT", "/2015-03-31/event-source-mappings/" + mapping, `{"ScalingConfig":{"MaximumConcurrency":5}}`},
 		"RegisterScalableTarget":             {"", "", `{"ServiceNamespace":"lambda","ScalableDimension":"lambda:function:ProvisionedConcurrency","ResourceId":"function:fn:3","MinCapacity":0,"MaxCapacity":5}`},

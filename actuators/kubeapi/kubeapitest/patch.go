@@ -3,6 +3,7 @@ package kubeapitest
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
@@ -37,7 +38,7 @@ func (s *Server) patch(r *http.Request, q *query, o map[string]any, body []byte)
 	}
 	after, _ := merge(clone(before), change).(map[string]any)
 	if q.subresource != "" {
-		return s.setScale(q, o, after)
+		return s.setScale(r, q, o, after)
 	}
 	for _, fixed := range []string{"name", "namespace", "uid"} {
 		if child(before, "metadata")[fixed] != child(after, "metadata")[fixed] {
@@ -49,7 +50,7 @@ func (s *Server) patch(r *http.Request, q *query, o map[string]any, body []byte)
 			return nil, invalid(q, wrong)
 		}
 	}
-	return s.accept(q, o, after, r.URL.Query().Get("fieldManager")), nil
+	return s.accept(r, q, o, after), nil
 }
 
 // changeOf reads a patch, and refuses one of another kind or with parameters that Pilotlight does not send.
@@ -57,8 +58,12 @@ func changeOf(r *http.Request, body []byte) (map[string]any, *failure) {
 	if got := r.Header.Get("Content-Type"); got != "application/merge-patch+json" {
 		return nil, failing(http.StatusUnsupportedMediaType, "UnsupportedMediaType", "the body of the request was in an unknown format %q", got)
 	}
-	for name := range r.URL.Query() {
-		if name != "fieldManager" && name != "fieldValidation" {
+	for name, values := range r.URL.Query() {
+		switch {
+		case name == "fieldManager", name == "fieldValidation":
+		case name == "dryRun" && !slices.Equal(values, []string{"All"}):
+			return nil, failing(http.StatusUnprocessableEntity, "Invalid", "dryRun: Unsupported value: %q: supported values: \"All\"", values)
+		case name != "dryRun":
 			return nil, failing(http.StatusBadRequest, "BadRequest", "unknown parameter %q", name)
 		}
 	}
@@ -72,8 +77,12 @@ func changeOf(r *http.Request, body []byte) (map[string]any, *failure) {
 	return change, nil
 }
 
-// accept keeps what a patch made of an object, and who made it.
-func (s *Server) accept(q *query, before, after map[string]any, manager string) map[string]any {
+// accept keeps what a patch made of an object, and who made it, unless the request is a dry run.
+func (s *Server) accept(r *http.Request, q *query, before, after map[string]any) map[string]any {
+	manager := r.URL.Query().Get("fieldManager")
+	if r.URL.Query().Get("dryRun") != "" {
+		return after
+	}
 	if !equal(before, after) {
 		child(after, "metadata")["managedFields"] = []any{map[string]any{"manager": manager, "operation": "Update"}}
 	}
@@ -84,7 +93,7 @@ func (s *Server) accept(q *query, before, after map[string]any, manager string) 
 }
 
 // setScale gives a workload the replicas of a scale.
-func (s *Server) setScale(q *query, o, scale map[string]any) (any, *failure) {
+func (s *Server) setScale(r *http.Request, q *query, o, scale map[string]any) (any, *failure) {
 	if wrong := strictly[autoscalingv1.Scale](nil, scale); len(wrong) > 0 {
 		return nil, invalid(q, wrong)
 	}
@@ -94,7 +103,7 @@ func (s *Server) setScale(q *query, o, scale map[string]any) (any, *failure) {
 	}
 	after := clone(o)
 	child(after, "spec")["replicas"] = n
-	return scaleOf(s.accept(q, o, after, "pilotlight")), nil
+	return scaleOf(s.accept(r, q, o, after)), nil
 }
 
 // invalid is the answer to an object that is not valid.

@@ -204,6 +204,44 @@ func TestServerRefuses(t *testing.T) {
 	wantKind(t, w.apply(t, "app", models.Capacity{}.WithMax(0)), models.KindInvalid)
 }
 
+// TestRehearse lets the real server check changes with dryRun=All: it refuses what it would refuse, and changes nothing.
+func TestRehearse(t *testing.T) {
+	t.Parallel()
+	w := newKubernetes(t, func(c *kubernetes.Config) { c.Levers, c.OnZero = []string{"warm", "max"}, kubernetes.OnZeroScaleToZero })
+	rehearse := func(name string, to models.Capacity) error {
+		a := actuators.WithGate(w.actuator, func() error { return models.ErrDryRun })
+		return actuators.Rehearse(t.Context(), a, target(w.namespace+"/"+name), models.Action{ID: "a", To: to})
+	}
+	w.deployment(t, "app")
+	w.deployment(t, "alone")
+	w.hpa(t, "app")
+	before := number(plane.get(t, deployments, w.namespace, "alone"), "metadata", "generation")
+	for _, name := range []string{"app", "alone"} {
+		if err := rehearse(name, models.Warm(5)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	plane.patch(t, autoscalers, w.namespace, "app", spec(map[string]any{"metrics": nil}))
+	wantKind(t, rehearse("app", models.Warm(0)), models.KindInvalid)
+	if got := number(plane.get(t, autoscalers, w.namespace, "app"), "spec", "minReplicas"); got != 2 {
+		t.Errorf("minReplicas is %d, want 2", got)
+	}
+	if got := number(plane.get(t, deployments, w.namespace, "alone"), "spec", "replicas"); got != 2 {
+		t.Errorf("%d replicas, want 2", got)
+	}
+	if after := number(plane.get(t, deployments, w.namespace, "alone"), "metadata", "generation"); after != before {
+		t.Errorf("generation %d became %d", before, after)
+	}
+	k := newKnative(t)
+	k.service(t, "app")
+	if err := actuators.Rehearse(t.Context(), k.actuator, target(k.namespace+"/app"), models.Action{ID: "a", To: models.Warm(3)}); err != nil {
+		t.Error(err)
+	}
+	if obs := k.observe(t, "app"); obs.Capacity != models.Warm(0) {
+		t.Errorf("Observe = %+v after a rehearsal", obs)
+	}
+}
+
 // TestAtZeroReplicas raises the floor of an autoscaler that is off and of one that scaled to zero by itself.
 func TestAtZeroReplicas(t *testing.T) {
 	t.Parallel()

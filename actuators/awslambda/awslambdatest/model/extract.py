@@ -12,7 +12,7 @@ OPERATIONS = {
         "DeleteFunctionConcurrency", "DeleteProvisionedConcurrencyConfig", "GetAccountSettings", "GetAlias",
         "GetEventSourceMapping", "GetFunctionConcurrency", "GetFunctionConfiguration", "GetProvisionedConcurrencyConfig",
         "ListProvisionedConcurrencyConfigs", "PublishVersion", "PutFunctionConcurrency", "PutProvisionedConcurrencyConfig",
-        "UpdateAlias", "UpdateEventSourceMapping", "UpdateFunctionConfiguration",
+        "TagResource", "UntagResource", "UpdateAlias", "UpdateEventSourceMapping", "UpdateFunctionConfiguration",
     ],
     "com.amazonaws.applicationautoscaling#": ["DescribeScalableTargets", "RegisterScalableTarget"],
 }
