@@ -113,3 +113,11 @@ type AdvisorPrompt struct {
 	Endpoint string `json:"endpoint"`
 	Text     string `json:"text"`
 }
+
+// Plain makes the sentences of the narrative out of its facts as they are recorded.
+func (n *Narrative) Plain() {
+	n.Sentences = nil
+	for _, f := range n.Facts {
+		n.Sentences = append(n.Sentences, Sentence{Text: f.Text, Facts: []string{f.ID}})
+	}
+}
