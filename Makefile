@@ -48,8 +48,9 @@ test-faults: ## Let each actuator fail in each way at each moment of a write, an
 	go test -count=1 ./internal/e2e/faults/... -all
 
 .PHONY: test-advisor
-test-advisor: ## Let a scripted model give good, hostile and broken answers to the advisor
-	go test -count=1 ./predictor/advisor/...
+test-advisor: ## Let a scripted model give good, hostile and broken answers to the advisor, and measure what its advice is worth
+	go test -count=1 ./predictor/advisor/... ./internal/advice
+	go test -tags planted -count=1 -v ./internal/e2e/planted
 
 .PHONY: test-kube
 test-kube: ## Run the Kubernetes and Knative actuators against a real kube-apiserver and etcd (builds them the first time)

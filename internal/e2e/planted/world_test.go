@@ -23,8 +23,10 @@ import (
 )
 
 var (
-	traceDir  = flag.String("trace", "", "folder of the trace to plant events in, the one of testdata if empty")
+	replayed  = flag.String("replayed", "", "folder of the trace to plant events in, the one of testdata if empty")
 	shortest  = flag.Int("shortest", 5, "minutes that an event takes at least; the longest takes three times as long")
+	price     = flag.Float64("price", policy.DefaultConfig().ColdStartPrice, "GB-seconds that a second of cold start is worth, to the policy and in the result")
+	seeds     = flag.Int("seeds", 3, "how many drawings of events")
 	functions = flag.Int("functions", 0, "how many functions of the trace to take, 0 is all")
 )
 
@@ -35,7 +37,7 @@ const (
 	around = 5 * time.Minute
 )
 
-// surge is a planted event: from minute From to minute To of the trace all functions of apps have times their load.
+// surge is a planted event: from one minute to another of the trace its functions have times their load.
 type surge struct {
 	from, to  int
 	functions map[string]bool
@@ -44,14 +46,14 @@ type surge struct {
 // readTrace reads the trace that the flags ask for.
 func readTrace(t *testing.T) *trace.Trace {
 	t.Helper()
-	read := func() (*trace.Trace, error) { return trace.Read(*traceDir) }
-	if *traceDir == "" {
+	read := func() (*trace.Trace, error) { return trace.Read(*replayed) }
+	if *replayed == "" {
 		read = func() (*trace.Trace, error) {
-			dir, err := fs.Sub(testdata.Traces, "traces/azure2021-14d")
+			dir, err := fs.Sub(testdata.Traces, "traces/services-8d")
 			if err != nil {
 				return nil, err
 			}
-			return trace.ReadFS(dir, "azure2021-14d")
+			return trace.ReadFS(dir, "services-8d")
 		}
 	}
 	tr, err := read()
@@ -72,18 +74,19 @@ func readTrace(t *testing.T) *trace.Trace {
 	return tr
 }
 
-// draw draws surges of half an hour to two hours, two a day after the quiet days, each of a third to all of the functions.
+// draw draws surges, perDay a day after the quiet days, each of a third to all of the functions.
 func draw(tr *trace.Trace, seed uint64) []surge {
+	const perDay = 3
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var all []surge
 	for day := quiet; (day+1)*1440 <= tr.Minutes; day++ {
-		for half := range 2 {
-			length := *shortest + rng.IntN(2**shortest)
-			s := surge{from: day*1440 + half*720 + 60 + rng.IntN(720-60-length-30), functions: map[string]bool{}}
+		for part := range perDay {
+			length, room := *shortest+rng.IntN(2**shortest), 1440/perDay
+			s := surge{from: day*1440 + part*room + 30 + rng.IntN(room-60-length), functions: map[string]bool{}}
 			s.to = s.from + length
-			part := 1.0/3 + rng.Float64()*2/3
+			share := 1.0/3 + rng.Float64()*2/3
 			for i := range tr.Functions {
-				if rng.Float64() < part {
+				if rng.Float64() < share {
 					s.functions[tr.Functions[i].Name] = true
 				}
 			}
@@ -142,22 +145,20 @@ type run struct {
 	journal  *memory
 	now      time.Time
 	trace    *trace.Trace
-	price    float64
 	// near is the burden around each surge, on the functions of the surge.
-	near       []float64
-	idle, cold float64
+	near []float64
 }
 
 // newRun builds a world.
-func newRun(t *testing.T, tr *trace.Trace, price float64) *run {
+func newRun(t *testing.T, tr *trace.Trace) *run {
 	t.Helper()
 	cfg := policy.DefaultConfig()
-	cfg.ColdStartPrice = price
+	cfg.ColdStartPrice = *price
 	p, err := policy.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &run{journal: &memory{}, now: tr.Start, trace: tr, price: price}
+	r := &run{journal: &memory{}, now: tr.Start, trace: tr}
 	if r.platform, err = sim.NewPlatform(tr, sim.DefaultConfig(sim.Provider)); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func newRun(t *testing.T, tr *trace.Trace, price float64) *run {
 	r.Engine, err = engine.New(engine.Parts{
 		Settings: engine.Settings{
 			Mode: models.ModeAuto, Interval: time.Minute, Step: time.Minute, Lookback: time.Minute, StaleAfter: 5 * time.Minute,
-			ActionTTL: time.Minute, Workers: 2, ConfigHash: "planted", Recent: 24 * time.Hour,
+			ActionTTL: time.Minute, Workers: 1, ConfigHash: "planted", Recent: 24 * time.Hour,
 		},
 		Sources:   []engine.Source{{Name: "trace", Collector: trace.NewFromTrace("trace", tr, time.Second)}},
 		Actuators: map[string]actuators.Actuator{"sim": actuators.WithGate(r.platform, gate.Permit)},
@@ -185,19 +186,10 @@ func (r *run) burden(of map[string]bool) float64 {
 	sum := 0.0
 	for i, u := range r.platform.Usages() {
 		if of == nil || of[r.trace.Functions[i].Name] {
-			sum += u.Burden(sim.Provider, r.price)
+			sum += u.Burden(sim.Provider, *price)
 		}
 	}
 	return sum
-}
-
-func (r *run) parts(of map[string]bool, sign float64) {
-	for i, u := range r.platform.Usages() {
-		if of[r.trace.Functions[i].Name] {
-			r.idle += sign * u.IdleGBs()
-			r.cold += sign * u.ColdSeconds
-		}
-	}
 }
 
 // play goes through the trace. hear is called before each step.
@@ -214,10 +206,8 @@ func (r *run) play(t *testing.T, surges []surge, hear func(now time.Time)) {
 			switch minute {
 			case s.from - margin:
 				r.near[i] = -r.burden(s.functions)
-				r.parts(s.functions, -1)
 			case s.to + margin:
 				r.near[i] += r.burden(s.functions)
-				r.parts(s.functions, 1)
 			}
 		}
 		if hear != nil {
