@@ -22,10 +22,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pilotlight/api"
+	"pilotlight/internal/advice"
 	"pilotlight/internal/config"
 	"pilotlight/internal/engine"
 	"pilotlight/internal/journal"
 	"pilotlight/models"
+	"pilotlight/predictor/advisor"
 )
 
 // RunOptions are the flags of run.
@@ -81,6 +83,7 @@ type daemon struct {
 	backtests *backtests
 	journal   *journal.Journal
 	engine    *engine.Engine
+	advice    *advice.Service
 	reload    sync.Mutex
 	current   atomic.Pointer[config.Config]
 	// tokens are those that the API takes until the process ends.
@@ -98,6 +101,10 @@ func (d *daemon) start(ctx context.Context, cfg *config.Config, mode models.Mode
 	d.metrics = newReloadMetrics(d.reg)
 	reg := prometheus.NewRegistry()
 	built, err := build(cfg, mode, &d.gate, d.env(ctx, reg))
+	if err != nil {
+		return err
+	}
+	client, err := newAdvisor(cfg, d.env(ctx, reg))
 	if err != nil {
 		return err
 	}
@@ -122,7 +129,11 @@ func (d *daemon) start(ctx context.Context, cfg *config.Config, mode models.Mode
 	}
 	d.current.Store(cfg)
 	d.metrics.loaded(now(), cfg.Hash())
-	return d.engine.Restore(ctx)
+	if err := d.engine.Restore(ctx); err != nil {
+		return err
+	}
+	d.startAdvice(ctx, cfg, client)
+	return nil
 }
 
 // holder is what this process is called in the leases that it takes.
@@ -168,6 +179,7 @@ func (d *daemon) run(ctx context.Context) error {
 	group.Go(func() error { return d.engine.Run(gctx, d.ticks()) })
 	group.Go(func() error { return d.reloadOnSignal(gctx) })
 	group.Go(func() error { return d.backtests.Run(gctx) })
+	group.Go(func() error { return d.advice.Run(gctx, pause) })
 	err = group.Wait()
 	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
@@ -251,6 +263,10 @@ func (d *daemon) Reload(ctx context.Context) (string, error) {
 	if err == nil {
 		built, err = build(cfg, mode, &d.gate, d.env(ctx, reg))
 	}
+	var client *advisor.Client
+	if err == nil {
+		client, err = newAdvisor(cfg, d.env(ctx, reg))
+	}
 	if err == nil {
 		err = d.engine.Reload(built)
 	}
@@ -259,6 +275,7 @@ func (d *daemon) Reload(ctx context.Context) (string, error) {
 		d.log.ErrorContext(ctx, "configuration was not reloaded; the old one stays in force", "err", err)
 		return d.current.Load().Hash(), err
 	}
+	d.advice.Configure(cfg.Advisor(), client)
 	d.current.Store(cfg)
 	d.built.Store(reg)
 	d.metrics.loaded(now(), cfg.Hash())

@@ -143,10 +143,12 @@ type Engine struct {
 	// predictors makes the predictors of units; while predictorErr is not nil it cannot, and no target is taken.
 	predictors   *predictor.Shared
 	predictorErr error
-	sources      []*source
-	units        []*unit // sorted by ID
-	byID         map[models.TargetID]*unit
-	restored     map[models.TargetID]*remembered
+	// variants are the predictors that targets have of their own.
+	variants variants
+	sources  []*source
+	units    []*unit // sorted by ID
+	byID     map[models.TargetID]*unit
+	restored map[models.TargetID]*remembered
 	// refused holds why a found target was not taken, so that each reason is logged once.
 	refused map[models.TargetID]models.RefusedTarget
 	started time.Time
@@ -188,7 +190,7 @@ func New(parts Parts, deps Deps) (*Engine, error) {
 	e := &Engine{
 		deps: deps, log: deps.Logger, metrics: newMetrics(deps.Registerer), checks: checks(),
 		byID: map[models.TargetID]*unit{}, restored: map[models.TargetID]*remembered{}, refused: map[models.TargetID]models.RefusedTarget{},
-		merits: map[meritKey]*merit{},
+		merits: map[meritKey]*merit{}, variants: variants{map[variant]*predictor.Shared{}, map[models.TargetID]variant{}},
 	}
 	e.scores.Store(&[]models.HintScore{})
 	e.pause.Store(&models.PauseState{})
@@ -294,6 +296,7 @@ func (e *Engine) Reload(parts Parts) error {
 
 // relearn lets all units begin anew with the predictors that configuration asks for now, from the history that the next Step reads.
 func (e *Engine) relearn() {
+	e.variants = variants{map[variant]*predictor.Shared{}, map[models.TargetID]variant{}} // they were found beside another configuration
 	for _, u := range e.units {
 		e.reset(u)
 	}
@@ -376,6 +379,7 @@ func (e *Engine) Restore(ctx context.Context) error {
 	}
 	e.recallHints(ctx, records)
 	e.loadMerits(ctx)
+	e.loadVariants(ctx)
 	e.loadCursors(ctx)
 	return nil
 }

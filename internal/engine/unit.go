@@ -126,7 +126,7 @@ func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assi
 	u := &unit{
 		id: found.ID, source: sourceName, labels: found.Labels, meta: found.Meta,
 		target: a.Target, policy: a.Policy, actuator: actuator,
-		predictor: e.predictors.New(), memory: policy.NewMemory(), step: step,
+		predictor: e.predictorOf(found.ID), memory: policy.NewMemory(), step: step,
 		recent: newRecent(step, e.parts.Settings.Recent),
 		bin:    policy.Bin{Invocations: math.NaN(), Duration: math.NaN(), Concurrency: math.NaN()},
 	}
@@ -296,20 +296,20 @@ func (u *unit) predict(from, to time.Time) {
 }
 
 // newPredictor makes a predictor for a unit that is there, whose step may be from before a reload.
-func (e *Engine) newPredictor(step time.Duration) *predictor.Predictor {
+func (e *Engine) newPredictor(id models.TargetID, step time.Duration) *predictor.Predictor {
 	if step != e.parts.Settings.Step {
 		if p, err := predictor.New(e.parts.Predictor, step); err == nil {
 			return p
 		}
 	}
-	return e.predictors.New()
+	return e.predictorOf(id)
 }
 
 // reset forgets the history of a unit.
 func (e *Engine) reset(u *unit) {
 	u.own.Lock()
 	defer u.own.Unlock()
-	u.predictor = e.newPredictor(u.step)
+	u.predictor = e.newPredictor(u.id, u.step)
 	u.heard, u.lift = 0, nil
 	u.memory, u.sizing, u.prepared = policy.NewMemory(), nil, false
 	u.recent = newRecent(u.step, e.parts.Settings.Recent)

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"pilotlight/internal/advice"
-	"pilotlight/internal/engine"
 	"pilotlight/models"
+	"pilotlight/policy"
 	"pilotlight/predictor/advisor"
 	"pilotlight/predictor/advisor/advisortest"
 )
@@ -102,7 +102,7 @@ func advised(t *testing.T, r *run, surges []surge, model advisortest.Respond) {
 		t.Fatal(err)
 	}
 	s := advice.New(advice.Deps{
-		Fleet: r.Engine, Hints: r.Engine, Forecasters: np{r.Engine}, Journal: r.journal, State: fakeState{}, Now: clock,
+		Fleet: r.Engine, Hints: r.Engine, Forecasters: r.Engine, Journal: r.journal, State: fakeState{}, Now: clock,
 		Logger: slog.New(slog.DiscardHandler), Step: time.Minute,
 	})
 	s.Configure(config, client)
@@ -189,9 +189,14 @@ func TestHonestAdvisor(t *testing.T) {
 	}
 	ratio := with / without
 	t.Logf("all: around the events %.3f, over the trace %.4f", ratio, wholeWith/wholeWithout)
-	if *replayed == "" && !(ratio <= 0.70) {
+	if asDocumented() && !(ratio <= 0.70) {
 		t.Errorf("around the events J is %.3f of that without, want 0.70 or less", ratio)
 	}
+}
+
+// asDocumented reports whether the flags are those of the documented figure.
+func asDocumented() bool {
+	return *replayed == "" && *shortest == 5 && *price == policy.DefaultConfig().ColdStartPrice
 }
 
 // TestWrongAdvisor checks what an advisor costs that is always wrong.
@@ -254,11 +259,3 @@ func TestDeadAdvisor(t *testing.T) {
 		t.Errorf("%d records; J is %v and %v", len(want), r.burden(nil), plain.burden(nil))
 	}
 }
-
-type np struct{ *engine.Engine }
-
-func (np) TryPattern(context.Context, models.TargetID, string, string, int) (models.PatternTrial, error) {
-	return models.PatternTrial{}, nil
-}
-
-var _ advice.Hints = (*engine.Engine)(nil)
