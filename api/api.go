@@ -104,6 +104,10 @@ type Deps struct {
 	Control         Control
 	Restorer        Restorer
 	Hints           Hints
+	Advisor         Advisor
+	Proposals       Proposals
+	Narrator        Narrator
+	Notes           Notes
 	Admin           Admin
 	Backtests       Backtests
 	// Gatherer is what /metrics shows; Registerer takes the metrics of this package.
@@ -137,6 +141,10 @@ func (d *Deps) validate() error {
 	need(d.Control != nil, "control is missing")
 	need(d.Restorer != nil, "restorer is missing")
 	need(d.Hints != nil, "hints are missing")
+	need(d.Advisor != nil, "advisor is missing")
+	need(d.Proposals != nil, "proposals are missing")
+	need(d.Narrator != nil, "narrator is missing")
+	need(d.Notes != nil, "notes are missing")
 	need(d.Admin != nil, "admin is missing")
 	need(d.Backtests != nil, "backtests are missing")
 	need(d.Gatherer != nil, "gatherer is missing")

@@ -189,7 +189,7 @@ func TestNew(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := api.New(api.Deps{}); err == nil || strings.Count(err.Error(), "missing") != 14 {
+	if _, err := api.New(api.Deps{}); err == nil || strings.Count(err.Error(), "missing") != 18 {
 		t.Errorf("nothing given: %v", err)
 	}
 }

@@ -36,6 +36,8 @@ var (
 type world struct {
 	restores    []models.RestoreOrder
 	hints       []models.Hint
+	notes       []models.Note
+	noAdvisor   bool
 	mu          sync.Mutex
 	targets     []models.TargetStatus
 	events      []models.Event
@@ -385,7 +387,7 @@ func (w *world) PutBack(_ context.Context, order models.RestoreOrder, _ func(mod
 func (w *world) deps() api.Deps {
 	reg := prometheus.NewRegistry()
 	return api.Deps{
-		Fleet: w, Explanations: w, Recommendations: w, Audit: w, Control: w, Restorer: w, Hints: w, Refusals: w, Admin: w, Backtests: w, Gatherer: reg, Registerer: reg,
+		Fleet: w, Explanations: w, Recommendations: w, Audit: w, Control: w, Restorer: w, Hints: w, Advisor: w, Proposals: w, Narrator: w, Notes: w, Refusals: w, Admin: w, Backtests: w, Gatherer: reg, Registerer: reg,
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }, Version: "1.2.3-test",
 		Tokens: []api.Token{
 			{Name: "grafana", Role: api.RoleViewer, Secret: viewerSecret},

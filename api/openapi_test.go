@@ -58,7 +58,7 @@ func TestOpenAPIStructure(t *testing.T) {
 			checkOperation(t, method+" "+path, path, raw.(map[string]any), ids)
 		}
 	}
-	if len(ids) != 29 {
+	if len(ids) != 39 {
 		t.Errorf("%d operations", len(ids))
 	}
 	checkRefs(t, doc, doc, "#")

@@ -50,6 +50,7 @@ var (
 	problemBadConfig    = problemKind{"invalid-configuration", http.StatusUnprocessableEntity, "The configuration was not loaded"}
 	problemInternal     = problemKind{"internal", http.StatusInternalServerError, "Something failed inside"}
 	problemBusy         = problemKind{"busy", http.StatusServiceUnavailable, "There are too many streams"}
+	problemUnavailable  = problemKind{"unavailable", http.StatusServiceUnavailable, "What is needed for it does not work now"}
 	problemCancelled    = problemKind{"cancelled", http.StatusServiceUnavailable, "The request was cancelled"}
 	problemTimeout      = problemKind{"timeout", http.StatusGatewayTimeout, "The answer took too long"}
 )
@@ -60,7 +61,7 @@ func problemKinds() []problemKind {
 		problemMalformed, problemUnauthorized, problemForbidden, problemForeignHost, problemCrossOrigin, problemNotFound,
 		problemShortHistory, problemNoData, problemStale, problemMethod, problemConflict, problemExpired, problemDryRun,
 		problemPaused, problemTooLarge, problemMediaType, problemInvalid, problemBadConfig, problemInternal, problemBusy,
-		problemCancelled, problemTimeout,
+		problemUnavailable, problemCancelled, problemTimeout,
 	}
 }
 
@@ -81,6 +82,7 @@ func kindOfError(err error) (problemKind, bool) {
 		{models.ErrNoData, problemNoData},
 		{models.ErrStale, problemStale},
 		{models.ErrInvalid, problemInvalid},
+		{models.ErrUnavailable, problemUnavailable},
 	} {
 		if errors.Is(err, known.err) {
 			return known.kind, true

@@ -67,6 +67,7 @@ func newServer(deps Deps) (*server, error) {
 	s.registerControl()
 	s.registerRestore()
 	s.registerHints()
+	s.registerAdvisor()
 	s.registerBacktests()
 	s.registerAdmin()
 	s.registerHealth()

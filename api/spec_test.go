@@ -46,7 +46,7 @@ var registry = sync.OnceValue(func() huma.Registry {
 		reflect.TypeFor[api.Targets](), reflect.TypeFor[api.RecommendationList](), reflect.TypeFor[api.Events](),
 		reflect.TypeFor[api.Forecast](), reflect.TypeFor[api.Series](), reflect.TypeFor[api.PauseState](),
 		reflect.TypeFor[api.Configuration](), reflect.TypeFor[api.Reloaded](), reflect.TypeFor[api.Version](),
-		reflect.TypeFor[api.Health](), reflect.TypeFor[api.Backtest](), reflect.TypeFor[api.BacktestList](), reflect.TypeFor[api.RestoreResult](), reflect.TypeFor[api.HintList](), reflect.TypeFor[api.ImportResult](), reflect.TypeFor[api.RefusedTargets](), reflect.TypeFor[api.RightSizings](), reflect.TypeFor[api.Readiness](), reflect.TypeFor[huma.ErrorModel](),
+		reflect.TypeFor[api.Health](), reflect.TypeFor[api.Backtest](), reflect.TypeFor[api.BacktestList](), reflect.TypeFor[api.RestoreResult](), reflect.TypeFor[api.AdvisorReport](), reflect.TypeFor[api.AdvisorPrompt](), reflect.TypeFor[api.AdviceRecord](), reflect.TypeFor[api.HintProposal](), reflect.TypeFor[api.Confirmed](), reflect.TypeFor[api.Narrative](), reflect.TypeFor[api.NoteList](), reflect.TypeFor[api.HintList](), reflect.TypeFor[api.ImportResult](), reflect.TypeFor[api.RefusedTargets](), reflect.TypeFor[api.RightSizings](), reflect.TypeFor[api.Readiness](), reflect.TypeFor[huma.ErrorModel](),
 	} {
 		r.Schema(t, true, "")
 	}

@@ -18,6 +18,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrExpired says that an action or recommendation was not carried out in time and must be decided anew.
 	ErrExpired = errors.New("expired")
+	// ErrUnavailable says that something outside, without which there is no answer, does not work or may not be asked now.
+	ErrUnavailable = errors.New("unavailable")
 	// ErrDryRun says that a write was held back because Pilotlight runs in dry-run mode.
 	ErrDryRun = errors.New("dry run: nothing was written")
 	// ErrPaused says that a write was held back because Pilotlight is paused.

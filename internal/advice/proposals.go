@@ -2,6 +2,7 @@ package advice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,11 +27,9 @@ func (s *Service) ParseHints(ctx context.Context, text, zone, by string) (models
 	}
 	now := s.deps.Now()
 	read, record, err := client.ParseHints(ctx, text, now, location, s.known())
+	err = unavailable(err)
 	record.Kept, record.Dropped = read.Hints, append(slices.Clone(read.Clipped), read.Dropped...)
-	if err := s.conclude(ctx, &record, err); err != nil {
-		return models.HintProposal{}, err
-	}
-	if err != nil {
+	if err := errors.Join(err, s.conclude(ctx, &record, err)); err != nil {
 		return models.HintProposal{}, err
 	}
 	p := models.HintProposal{

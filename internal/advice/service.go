@@ -165,6 +165,14 @@ func (s *Service) save(ctx context.Context) {
 	}
 }
 
+// unavailable says of an error of the advisor that it is not the caller's fault, unless it is.
+func unavailable(err error) error {
+	if err == nil || errors.Is(err, models.ErrInvalid) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, models.ErrUnavailable)
+}
+
 // enabled returns the client, or an error that says how to get one.
 func (s *Service) enabled() (*advisor.Client, advisor.Config, error) {
 	s.mu.Lock()
@@ -220,7 +228,7 @@ func (s *Service) Advise(ctx context.Context, text, by string) (models.AdviceRec
 	if err != nil {
 		s.log.WarnContext(ctx, "no advice", "by", by, "err", err)
 	}
-	return record, errors.Join(err, s.conclude(ctx, &record, err))
+	return record, errors.Join(unavailable(err), s.conclude(ctx, &record, err))
 }
 
 // put gives the hints of an answer to the engine. One that says something else about the same targets from the same time on replaces

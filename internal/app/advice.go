@@ -3,10 +3,13 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"log/slog"
 	"time"
 
 	"pilotlight/internal/advice"
 	"pilotlight/internal/config"
+	"pilotlight/internal/engine"
+	"pilotlight/internal/journal"
 	"pilotlight/predictor"
 	"pilotlight/predictor/advisor"
 )
@@ -22,14 +25,11 @@ func newAdvisor(cfg *config.Config, e env) (*advisor.Client, error) {
 	return advisor.New(c, advisor.Deps{Now: e.now, Lookup: e.lookup, BoundaryKey: key})
 }
 
-// startAdvice makes the service of the advisor and restores what it knew.
-func (d *daemon) startAdvice(ctx context.Context, cfg *config.Config, client *advisor.Client) {
-	d.advice = advice.New(advice.Deps{
-		Fleet: d.engine, Hints: d.engine, Forecasters: d.engine, Journal: d.journal, State: d.journal, Now: now,
-		Logger: d.log.With("component", "advisor"), Step: cfg.Engine().Step, Members: onlineModels(),
+// newAdvice makes the service of the advisor around an engine.
+func newAdvice(e *engine.Engine, j *journal.Journal, now func() time.Time, log *slog.Logger, step time.Duration) *advice.Service {
+	return advice.New(advice.Deps{
+		Fleet: e, Hints: e, Forecasters: e, Journal: j, State: j, Now: now, Logger: log, Step: step, Members: onlineModels(),
 	})
-	d.advice.Configure(cfg.Advisor(), client)
-	d.advice.Restore(ctx)
 }
 
 // onlineModels are the names of the forecasters that can follow a target.

@@ -274,9 +274,10 @@ func (d *demonstration) startEngine(ctx context.Context, dir, url string) error 
 		return err
 	}
 	d.backtests = newBacktests(now, d.startBacktest)
+	advisor := newAdvice(d.engine, j, d.now, quiet(), time.Minute)
 	//nolint:contextcheck // a handler takes its context from each request
 	d.handler, err = api.New(api.Deps{
-		Fleet: d.engine, Explanations: d.engine, Recommendations: d.engine, Audit: j, Control: d.engine, Restorer: d.engine, Hints: d.engine, Refusals: d.engine, Admin: demoAdmin{d.engine}, Backtests: d.backtests,
+		Fleet: d.engine, Explanations: d.engine, Recommendations: d.engine, Audit: j, Control: d.engine, Restorer: d.engine, Hints: d.engine, Advisor: advisor, Proposals: advisor, Narrator: advisor, Notes: advisor, Refusals: d.engine, Admin: demoAdmin{d.engine}, Backtests: d.backtests,
 		Gatherer: reg, Registerer: prometheus.WrapRegistererWith(nil, reg), Logger: quiet(),
 		Open: true, Now: d.now, Version: version.Version,
 	})

@@ -132,7 +132,9 @@ func (d *daemon) start(ctx context.Context, cfg *config.Config, mode models.Mode
 	if err := d.engine.Restore(ctx); err != nil {
 		return err
 	}
-	d.startAdvice(ctx, cfg, client)
+	d.advice = newAdvice(d.engine, d.journal, now, d.log.With("component", "advisor"), cfg.Engine().Step)
+	d.advice.Configure(cfg.Advisor(), client)
+	d.advice.Restore(ctx)
 	return nil
 }
 
@@ -223,7 +225,7 @@ func (d *daemon) handler(cfg *config.Config) (http.Handler, error) {
 	}
 	d.backtests = newBacktests(now, startOn(d.stdio, d.options.Config))
 	deps := api.Deps{
-		Fleet: d.engine, Explanations: d.engine, Recommendations: d.engine, Audit: d.journal, Control: d.engine, Restorer: d, Hints: d.engine, Refusals: d.engine, Admin: d, Backtests: d.backtests,
+		Fleet: d.engine, Explanations: d.engine, Recommendations: d.engine, Audit: d.journal, Control: d.engine, Restorer: d, Hints: d.engine, Advisor: d.advice, Proposals: d.advice, Narrator: d.advice, Notes: d.advice, Refusals: d.engine, Admin: d, Backtests: d.backtests,
 		Gatherer: prometheus.GathererFunc(d.gather), Registerer: d.reg, Logger: d.log,
 		Open: cfg.Server().Open, Now: now, Version: version.Version,
 	}
