@@ -3,6 +3,7 @@ package advice
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,8 +26,8 @@ func (s *Service) Narrate(ctx context.Context, id models.TargetID, question stri
 	n := models.Narrative{
 		Target: id, At: d.At, Decision: d.ID, Question: cmp.Or(question, "Why is the capacity as it is, and what does Pilotlight want?"), Facts: factsOf(&t),
 	}
-	client, _, err := s.enabled()
-	if err != nil {
+	client := s.adviser()
+	if client == nil {
 		n.Plain()
 		return n, nil
 	}
@@ -35,13 +36,10 @@ func (s *Service) Narrate(ctx context.Context, id models.TargetID, question stri
 		facts.Facts = append(facts.Facts, advisor.Fact{ID: f.ID, Text: f.Text})
 	}
 	said, record, err := client.Explain(ctx, facts)
-	if failed := s.conclude(ctx, &record, err); err == nil {
-		err = failed
-	}
-	if err != nil {
+	if failed := errors.Join(err, s.conclude(ctx, &record, err)); failed != nil {
 		n.Plain()
-		n.Problem = err.Error()
-		return n, nil
+		n.Problem = failed.Error()
+		return n, context.Cause(ctx)
 	}
 	n.Advisor = client.Name()
 	for _, x := range said.Sentences {

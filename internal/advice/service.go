@@ -183,6 +183,13 @@ func (s *Service) enabled() (*advisor.Client, advisor.Config, error) {
 	return s.client, s.config, nil
 }
 
+// adviser returns the client, nil if there is none.
+func (s *Service) adviser() *advisor.Client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.client
+}
+
 // Run asks for advice again and again until ctx ends. wait waits until the time has passed and returns true, or false when ctx has
 // ended.
 func (s *Service) Run(ctx context.Context, wait func(ctx context.Context, d time.Duration) bool) error {

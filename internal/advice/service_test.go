@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -337,7 +338,7 @@ func TestNotes(t *testing.T) {
 	}
 	many := make([]models.Note, 0, 700)
 	for i := range cap(many) {
-		many = append(many, models.Note{Kind: "alert", Text: fmt.Sprint(i)})
+		many = append(many, models.Note{Kind: "alert", Text: strconv.Itoa(i)})
 	}
 	if err := s.AddNotes(ctx, many, "ci"); err != nil || len(s.Notes()) != 500 {
 		t.Errorf("%v, %d notes", err, len(s.Notes()))

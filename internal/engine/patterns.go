@@ -115,6 +115,19 @@ func (e *Engine) TryPattern(ctx context.Context, id models.TargetID, label, memb
 	if err != nil {
 		return t, err
 	}
+	t.Accepted = compare(&t, &proposed, &without)
+	switch {
+	case t.Accepted:
+		return t, e.adopt(ctx, u, v, other)
+	case has == v:
+		t.Why = "dropped again: " + t.Why
+		return t, e.abandon(ctx, u)
+	}
+	return t, nil
+}
+
+// compare fills in what came of the back-test, and reports whether it speaks for the proposal.
+func compare(t *models.PatternTrial, proposed, without *[patternBlocks]float64) bool {
 	wins := 0
 	for i := range without {
 		t.LossWithout, t.Loss = t.LossWithout+without[i], t.Loss+proposed[i]
@@ -122,18 +135,9 @@ func (e *Engine) TryPattern(ctx context.Context, id models.TargetID, label, memb
 			wins++
 		}
 	}
-	better := wins >= patternWins && t.Loss < t.LossWithout*(1-patternGain)
 	t.Why = fmt.Sprintf("pinball loss %.4g against %.4g without it, and lower in %d of %d parts; it takes %d parts and %g %%",
 		t.Loss, t.LossWithout, wins, patternBlocks, patternWins, 100*patternGain)
-	switch {
-	case better:
-		t.Accepted = true
-		return t, e.adopt(ctx, u, v, other)
-	case has == v:
-		t.Why = "dropped again: " + t.Why
-		return t, e.abandon(ctx, u)
-	}
-	return t, nil
+	return wins >= patternWins && t.Loss < t.LossWithout*(1-patternGain)
 }
 
 // patternHistory returns the kept load of a unit and which steps ahead its decisions read.
