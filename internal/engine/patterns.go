@@ -95,6 +95,10 @@ func (e *Engine) TryPattern(ctx context.Context, id models.TargetID, label, memb
 	if err != nil {
 		return t, err
 	}
+	other, err := predictor.NewShared(with, step)
+	if err != nil {
+		return t, fmt.Errorf("pattern: %w", err)
+	}
 	values, reads, err := u.patternHistory(v)
 	if err != nil {
 		return t, err
@@ -102,10 +106,6 @@ func (e *Engine) TryPattern(ctx context.Context, id models.TargetID, label, memb
 	plain, err := predictor.New(cfg, step)
 	if err != nil {
 		return t, err
-	}
-	other, err := predictor.NewShared(with, step)
-	if err != nil {
-		return t, fmt.Errorf("pattern: %w", err)
 	}
 	without, err := losses(ctx, plain, values, reads)
 	if err != nil {
