@@ -23,6 +23,8 @@ func (a *adviceReader) advice(object map[string]any, path string) {
 		a.drop("%s.subjects: is empty or names one twice", path)
 		return
 	}
+	// A target whose group is named too would be raised twice.
+	subjects = slices.DeleteFunc(subjects, func(s string) bool { return slices.Contains(textsOf(object, "subjects"), a.groups[s]) })
 	start, end, ok := a.span(object, path, bounds.MaxSpan.Std(), bounds.MaxAhead.Std())
 	if !ok {
 		return

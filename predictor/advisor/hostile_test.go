@@ -141,6 +141,7 @@ func hostiles() []hostile {
 		{name: "contradictory", reply: text(advices(one(), one("value", "3", "start", `"2026-03-02T19:00:00Z"`, "end", `"2026-03-02T23:00:00Z"`))), hints: kept, noted: "the same subject and time as advices[0]"},
 		{name: "target and its group", reply: text(advices(one(), one("subjects", `["G1"]`))), hints: kept, noted: "the same subject and time"},
 		{name: "group and its target", reply: text(advices(one("subjects", `["G1"]`), one())), hints: []string{"shop x2 03-02T18:00+2h0m0s"}, noted: "the same subject and time"},
+		{name: "target with its group in one advice", reply: text(advices(one("subjects", `["T1","G1","T3"]`))), hints: []string{"batch/nightly x2 03-02T18:00+2h0m0s", "shop x2 03-02T18:00+2h0m0s"}},
 		{name: "one good, one bad", reply: text(advices(one("value", "1e9"), one())), hints: kept, noted: "beyond all bounds"},
 		{name: "one after the other", reply: text(advices(one(), one("start", `"2026-03-02T20:00:00Z"`, "end", `"2026-03-02T21:00:00Z"`))), hints: []string{usual, "prod/checkout x2 03-02T20:00+1h0m0s"}},
 

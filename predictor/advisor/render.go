@@ -167,7 +167,7 @@ func (r *rendering) subjects(all []Subject, limit int) []Subject {
 		}
 		seen[key] = true
 		if !r.names.add(key) {
-			r.left = append(r.left, fmt.Sprintf("subject %q is not shown: its name is empty or has a wildcard", shortened(oneLine(key.name()), maxShortText)))
+			r.left = append(r.left, fmt.Sprintf("subject %q is not shown: its name is empty or has a wildcard", shortened(oneLine(redact(key.name())), maxShortText)))
 			continue
 		}
 		shown = append(shown, s)

@@ -12,7 +12,7 @@ import (
 // The bounds of a JSON text from a model.
 const (
 	maxDepth = 12
-	maxNodes = 5000
+	maxNodes = 20_000
 )
 
 // strictJSON reads one JSON value, more strictly than encoding/json: UTF-8 only, no key twice, nothing behind it, bounded depth and
