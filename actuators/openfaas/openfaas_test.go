@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pilotlight/actuators"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/actuators/openfaas"
 	"pilotlight/actuators/openfaas/openfaastest"
 	"pilotlight/models"
@@ -43,9 +44,9 @@ func TestCommunityEdition(t *testing.T) {
 func TestEditionIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, openfaastest.Config{CE: true}, nil)
-	f.Inject(1, openfaastest.Status(http.StatusBadGateway, 0).On("info"))
+	f.Inject(1, faulttest.Status(http.StatusBadGateway).On("info"))
 	wantKind(t, "first", f.apply(t, "fn", 9), models.KindTransient)
-	f.Inject(1, openfaastest.Malformed("<html>").On("info"))
+	f.Inject(1, faulttest.Body("<html>").On("info"))
 	wantKind(t, "second", f.apply(t, "fn", 9), models.KindTransient)
 	f.have(t, 9, 5)
 }
@@ -144,21 +145,21 @@ func TestFaults(t *testing.T) {
 	f := newFixture(t, openfaastest.Config{}, nil)
 	for _, c := range []struct {
 		name  string
-		fault openfaastest.Fault
+		fault faulttest.Fault
 		kind  models.ErrorKind
 		after int
 	}{
-		{"scale throttled", openfaastest.Status(429, 7*time.Second).On("scale"), models.KindThrottled, 1},
-		{"get without JSON", openfaastest.Malformed("<html>").On("get"), models.KindTransient, 1},
-		{"get of another", openfaastest.Malformed(`{"name":"other","replicas":9}`).On("get"), models.KindTransient, 1},
-		{"get of a part", openfaastest.Malformed(`{"name":"fn","replicas":1.5}`).On("get"), models.KindTransient, 1},
-		{"get of a negative", openfaastest.Malformed(`{"name":"fn","replicas":-1}`).On("get"), models.KindTransient, 1},
-		{"get of too many", openfaastest.Malformed(`{"name":"fn","replicas":1e30}`).On("get"), models.KindTransient, 1},
-		{"get dropped", openfaastest.Dropped().On("get"), models.KindTransient, 1},
-		{"get cut", openfaastest.HalfClosed().On("get"), models.KindTransient, 1},
-		{"scale dropped", openfaastest.Dropped().On("scale"), models.KindTransient, 1},
-		{"scale done but dropped", openfaastest.Dropped().On("scale").ButDone(), models.KindTransient, 3},
-		{"scale done but 502", openfaastest.Status(502, 0).On("scale").ButDone(), models.KindTransient, 4},
+		{"scale throttled", faulttest.Status(429).Later(7 * time.Second).On("scale"), models.KindThrottled, 1},
+		{"get without JSON", faulttest.Body("<html>").On("get"), models.KindTransient, 1},
+		{"get of another", faulttest.Body(`{"name":"other","replicas":9}`).On("get"), models.KindTransient, 1},
+		{"get of a part", faulttest.Body(`{"name":"fn","replicas":1.5}`).On("get"), models.KindTransient, 1},
+		{"get of a negative", faulttest.Body(`{"name":"fn","replicas":-1}`).On("get"), models.KindTransient, 1},
+		{"get of too many", faulttest.Body(`{"name":"fn","replicas":1e30}`).On("get"), models.KindTransient, 1},
+		{"get dropped", faulttest.Dropped().On("get"), models.KindTransient, 1},
+		{"get cut", faulttest.HalfClosed().On("get"), models.KindTransient, 1},
+		{"scale dropped", faulttest.Dropped().On("scale"), models.KindTransient, 1},
+		{"scale done but dropped", faulttest.Dropped().On("scale").ButDone(), models.KindTransient, 3},
+		{"scale done but 502", faulttest.Status(502).On("scale").ButDone(), models.KindTransient, 4},
 	} {
 		n := 1
 		if c.name == "get dropped" {

@@ -9,6 +9,7 @@ import (
 	"pilotlight/actuators/azurefunctions/azurefunctionstest"
 	"pilotlight/actuators/cloudrun"
 	"pilotlight/actuators/cloudrun/cloudruntest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/models"
 )
 
@@ -42,8 +43,8 @@ func cloudRunWire(p *actuatorstest.Platform, kind models.ErrorKind, at moment) b
 		models.KindThrottled: cloudruntest.Throttled(0), models.KindUnauthorized: cloudruntest.Denied(),
 		models.KindNotFound: cloudruntest.NotFound(), models.KindInvalid: cloudruntest.Invalid(),
 		models.KindConflict: cloudruntest.Aborted(), models.KindQuota: cloudruntest.Exhausted(),
-		models.KindTransient: cloudruntest.Dropped(), models.KindTimeout: cloudruntest.Deadline(),
-		models.KindPermanent: cloudruntest.Malformed(),
+		models.KindTransient: faulttest.Dropped(), models.KindTimeout: cloudruntest.Deadline(),
+		models.KindPermanent: faulttest.Malformed(),
 	}[kind]
 	fake, is := p.Actuator.(run)
 	if !ok || !is {
@@ -86,8 +87,8 @@ func azureFunctionsWire(p *actuatorstest.Platform, kind models.ErrorKind, at mom
 		models.KindThrottled: azurefunctionstest.Throttled(0), models.KindUnauthorized: azurefunctionstest.Denied(),
 		models.KindNotFound: azurefunctionstest.NotFound(), models.KindInvalid: azurefunctionstest.Invalid(),
 		models.KindConflict: azurefunctionstest.InProgress(), models.KindQuota: azurefunctionstest.Quota(),
-		models.KindTransient: azurefunctionstest.Dropped(), models.KindTimeout: azurefunctionstest.Timeout(),
-		models.KindPermanent: azurefunctionstest.Malformed(),
+		models.KindTransient: faulttest.Dropped(), models.KindTimeout: azurefunctionstest.Timeout(),
+		models.KindPermanent: faulttest.Malformed(),
 	}[kind]
 	fake, is := p.Actuator.(app)
 	if !ok || !is {

@@ -12,6 +12,7 @@ import (
 	"pilotlight/actuators/azurefunctions"
 	"pilotlight/actuators/cloudrun"
 	"pilotlight/actuators/dryrun"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/actuators/knative"
 	"pilotlight/actuators/kubernetes"
 	"pilotlight/actuators/openfaas"
@@ -97,8 +98,8 @@ func awsLambdaWire(p *actuatorstest.Platform, kind models.ErrorKind, at moment) 
 	fault, ok := map[models.ErrorKind]awslambdatest.Fault{
 		models.KindThrottled: awslambdatest.Throttled(0), models.KindUnauthorized: awslambdatest.AccessDenied(),
 		models.KindNotFound: awslambdatest.NotFound(), models.KindInvalid: awslambdatest.InvalidParameter("on purpose"),
-		models.KindTransient: awslambdatest.Dropped(), models.KindConflict: awslambdatest.Conflict(),
-		models.KindPermanent: awslambdatest.Malformed(),
+		models.KindTransient: faulttest.Dropped(), models.KindConflict: awslambdatest.Conflict(),
+		models.KindPermanent: faulttest.Malformed(),
 	}[kind]
 	fake, is := p.Actuator.(lambda)
 	if !ok || !is || kind == models.KindConflict && at != momentBefore && at != momentDuring {
