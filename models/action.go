@@ -122,6 +122,9 @@ type Observation struct {
 	Ready int
 	// Pending says that the platform is still carrying out an earlier change.
 	Pending bool
+	// Assumed says that the platform was not asked, since it cannot be: Capacity is what the adapter takes it to be, and what the journal
+	// says was set is a better guess.
+	Assumed bool
 	// Note says what is peculiar about the state, such as why the last change failed; may be empty.
 	Note string
 }

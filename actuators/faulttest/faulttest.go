@@ -5,6 +5,7 @@ package faulttest
 
 import (
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -58,6 +59,15 @@ func Status(code int) Fault { return Text(code, http.StatusText(code)) }
 func Text(code int, text string) Fault {
 	return Fault{spoil: func(w http.ResponseWriter, _ *http.Request) int {
 		http.Error(w, text, code)
+		return code
+	}}
+}
+
+// Headed answers with an HTTP status and headers, and without a body.
+func Headed(code int, header http.Header) Fault {
+	return Fault{spoil: func(w http.ResponseWriter, _ *http.Request) int {
+		maps.Copy(w.Header(), header)
+		w.WriteHeader(code)
 		return code
 	}}
 }

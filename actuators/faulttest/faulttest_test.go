@@ -101,8 +101,8 @@ func TestFaults(t *testing.T) {
 				if status != c.status || wait != c.wait || text != c.text || (err != nil) != c.broken || f.done.Load() != effects {
 					t.Errorf("status %d, wait %q, text %q, %v, %d effects", status, wait, text, err, f.done.Load())
 				}
-				if told := <-f.statuses; told != c.told || f.Waiting() != 0 {
-					t.Errorf("the fake is told of status %d, want %d; %d faults are waiting", told, c.told, f.Waiting())
+				if told := <-f.statuses; told != c.told || f.Withdraw() != 0 {
+					t.Errorf("the fake is told of status %d, want %d, or the fault is still waiting", told, c.told)
 				}
 			})
 		}
@@ -126,6 +126,10 @@ func TestOrder(t *testing.T) {
 			t.Errorf("request %d: status %d, %v, want %d", i, status, err, c.status)
 		}
 		<-f.statuses
+	}
+	f.Inject(2, faulttest.Status(500))
+	if n := f.Withdraw(); n != 2 {
+		t.Errorf("%d faults were waiting, want 2", n)
 	}
 	if want := []string{"GET", "HEAD", "HEAD", "PUT", "PUT", "PUT"}; !slices.Equal(seen, want) {
 		t.Errorf("before the answers %q, want %q", seen, want)

@@ -36,11 +36,13 @@ func (s *Script) Inject(n int, fault Fault) {
 	}
 }
 
-// Waiting returns how many faults have not struck yet.
-func (s *Script) Waiting() int {
+// Withdraw takes back the faults that have not struck yet, and returns how many there were.
+func (s *Script) Withdraw() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.faults)
+	n := len(s.faults)
+	s.faults = nil
+	return n
 }
 
 // BeforeAnswer sets a function that is called with the operation before each request is carried out; nil is none.

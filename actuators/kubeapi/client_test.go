@@ -86,14 +86,16 @@ func TestErrorKinds(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	server, client := newServer(t)
-	for _, body := range []string{"<html>proxy</html>", `{"spec":{"replicas":"many"}}`} {
+	for _, body := range []string{
+		"<html>proxy</html>", "{}", "null", "[]", `{"status":"ok"}`, `{"metadata":{"name":"app"}}`,
+		`{"kind":"Deployment","metadata":{"name":"other"},"spec":{"replicas":1}}`,
+		`{"kind":"Deployment","metadata":{"name":"app"},"spec":{"replicas":"many"}}`,
+	} {
 		server.Inject(2, faulttest.Body(body))
 		_, err := kubeapi.Get[object](t.Context(), client, app())
 		wantKind(t, err, models.KindTransient)
 		_, err = kubeapi.List[object](t.Context(), client, kubeapi.Object{Resource: app().Resource, Namespace: "prod"}, "")
-		if body[0] == '<' {
-			wantKind(t, err, models.KindTransient)
-		}
+		wantKind(t, err, models.KindTransient)
 	}
 }
 

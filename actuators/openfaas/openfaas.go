@@ -7,6 +7,7 @@ package openfaas
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -33,6 +34,8 @@ type Actuator struct {
 	found Edition
 	// floors are what was asked for last, of each target.
 	floors map[models.TargetID]int
+	// doubts are the replicas of writes of which it is not known whether they had their effect, until a look at them tells.
+	doubts map[models.TargetID]int
 }
 
 var (
@@ -50,7 +53,7 @@ func New(name string, config Config, now func() time.Time) (*Actuator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("actuator %q: %w", name, err)
 	}
-	return &Actuator{config: config, client: client, found: EditionAuto, floors: make(map[models.TargetID]int)}, nil
+	return &Actuator{config: config, client: client, found: EditionAuto, floors: make(map[models.TargetID]int), doubts: make(map[models.TargetID]int)}, nil
 }
 
 // Close frees idle connections.
@@ -90,6 +93,7 @@ func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Ob
 	if err != nil {
 		return models.Observation{}, err
 	}
+	a.settle(target.ID, replicas)
 	o := models.Observation{Capacity: models.Warm(replicas), Ready: ready}
 	switch floor, known := a.floor(target.ID); {
 	case known && replicas > floor:
@@ -122,9 +126,11 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	if err != nil {
 		return err
 	}
+	a.settle(target.ID, replicas)
 	want = reach(edition, want)
 	if want > replicas || want < replicas && a.mayLower(edition, target.ID, action.From, replicas) {
 		if err := a.scale(ctx, r, want); err != nil {
+			a.doubt(target.ID, want, err)
 			return err
 		}
 	} else if err := actuators.MayWrite(ctx); err != nil {
@@ -134,7 +140,29 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.floors[target.ID] = want
+	delete(a.doubts, target.ID)
 	return nil
+}
+
+// doubt remembers a write that was sent and failed: whatever the answer was, it may have had its effect.
+func (a *Actuator) doubt(id models.TargetID, n int, err error) {
+	if _, sent := errors.AsType[*actuators.Error](err); !sent {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.doubts[id] = n
+}
+
+// settle makes the replicas of a write in doubt the floor if they are there: then it had its effect. Else the platform would seem
+// to have added them by itself.
+func (a *Actuator) settle(id models.TargetID, replicas int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n, ok := a.doubts[id]; ok && n == replicas {
+		a.floors[id] = n
+	}
+	delete(a.doubts, id)
 }
 
 // mayLower reports whether the replicas that there are may be lowered: they are what Pilotlight asked for, or, after a restart,

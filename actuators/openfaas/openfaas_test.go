@@ -263,3 +263,22 @@ func TestValidate(t *testing.T) {
 		t.Errorf("%q", c.HTTP.TLSConfig.CAFile)
 	}
 }
+
+// TestLostAnswer loses the answer to a write that had its effect, or did not: the next look tells which, and the floor is not
+// taken for replicas that OpenFaaS added.
+func TestLostAnswer(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{2, 7} {
+		f := newFixture(t, openfaastest.Config{}, func(c *openfaas.Config) { c.Edition, c.Lower = openfaas.EditionPro, openfaas.LowerWrite })
+		f.have(t, 4, 4)
+		f.Inject(1, faulttest.Dropped().On(openfaastest.OpScale).ButDone())
+		wantKind(t, "answer lost", f.apply(t, "fn", n), models.KindTransient)
+		f.shows(t, n)
+		f.Inject(1, faulttest.Dropped().On(openfaastest.OpScale))
+		wantKind(t, "request lost", f.apply(t, "fn", 3), models.KindTransient)
+		f.shows(t, n)
+		// The doubt is over: what OpenFaaS does now is its own.
+		f.Autoscale("fn", 9)
+		f.shows(t, n)
+	}
+}

@@ -7,6 +7,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -39,6 +40,8 @@ type Actuator struct {
 	mu sync.Mutex
 	// accepted is what the receiver took last, of each target; it is what is known where nothing can be observed.
 	accepted map[models.TargetID]models.Capacity
+	// doubted are the targets of which the last request may have been carried out or not.
+	doubted map[models.TargetID]bool
 }
 
 var _ actuators.Actuator = (*Actuator)(nil)
@@ -57,7 +60,7 @@ func New(name string, config Config, deps Deps) (*Actuator, error) {
 	}
 	a := &Actuator{
 		config: config, secret: source{config.SecretFile, config.SecretEnv, deps.Lookup}, now: deps.Now,
-		accepted: make(map[models.TargetID]models.Capacity),
+		accepted: make(map[models.TargetID]models.Capacity), doubted: make(map[models.TargetID]bool),
 	}
 	for _, lever := range config.Levers {
 		l, _ := leverNamed(lever)
@@ -132,13 +135,22 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	}
 	header.Set("Content-Type", "application/json")
 	_, err = a.client.Write(ctx, webapi.Request{Op: op, Method: http.MethodPost, URL: a.config.URL, Header: header, Body: content})
-	if err != nil {
-		return err
-	}
+	a.remember(target.ID, action.To, err)
+	return err
+}
+
+// remember keeps what the receiver has accepted, and whether that is still so after a request that ended with the error.
+func (a *Actuator) remember(id models.TargetID, to models.Capacity, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.accepted[target.ID] = a.accepted[target.ID].Merge(action.To)
-	return nil
+	failed, sent := errors.AsType[*actuators.Error](err)
+	switch {
+	case err == nil:
+		a.accepted[id] = a.accepted[id].Merge(to)
+		delete(a.doubted, id)
+	case sent && (failed.Kind == models.KindTimeout || failed.Kind == models.KindTransient):
+		a.doubted[id] = true
+	}
 }
 
 // sign returns the headers of a request.
@@ -157,11 +169,15 @@ func (a *Actuator) remembered(id models.TargetID) models.Observation {
 	initial := a.config.Initial.capacity().Only(a.levers)
 	accepted, ok := a.accepted[id]
 	if !ok {
-		return models.Observation{Capacity: initial, Ready: -1, Note: "nothing was accepted since the start, and there is no observe_url to ask"}
+		return models.Observation{Capacity: initial, Ready: -1, Assumed: true, Note: "nothing was accepted since the start, and there is no observe_url to ask"}
 	}
-	return models.Observation{
-		Capacity: initial.Merge(accepted), Ready: -1, Note: "what the receiver accepted last; there is no observe_url to ask",
+	o := models.Observation{
+		Capacity: initial.Merge(accepted), Ready: -1, Assumed: a.doubted[id], Note: "what the receiver accepted last; there is no observe_url to ask",
 	}
+	if o.Assumed {
+		o.Note = "what the receiver accepted before a request of which it is not known whether it was carried out; there is no observe_url to ask"
+	}
+	return o
 }
 
 // withQuery adds the names of the target to an address.

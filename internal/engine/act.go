@@ -238,6 +238,11 @@ func (e *Engine) readBack(ctx context.Context, w *write, out *models.Outcome) bo
 		u.observed, u.observeErr = false, err
 		return false
 	}
+	if o.Assumed && out.Status == models.OutcomeFailed {
+		// Nobody knows whether it happened, which the next look will say.
+		u.observed = false
+		return false
+	}
 	u.observed, u.observation, u.observeErr, u.observedAt = true, o, nil, w.looked
 	out.Observed = o.Capacity
 	shows := o.Capacity.Satisfies(a.To)

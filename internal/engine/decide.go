@@ -165,6 +165,9 @@ func (e *Engine) observe(ctx context.Context, u *unit, now time.Time) {
 		return
 	}
 	u.unseen = backoff{}
+	if o.Assumed {
+		o.Capacity = o.Capacity.Merge(u.marks.Set)
+	}
 	u.observed, u.observation, u.observedAt = true, o, now
 	u.measureLead(now)
 	e.reconcile(u, now)
