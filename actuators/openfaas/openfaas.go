@@ -34,8 +34,8 @@ type Actuator struct {
 	found Edition
 	// floors are what was asked for last, of each target.
 	floors map[models.TargetID]int
-	// doubts are the replicas of writes of which it is not known whether they had their effect, until a look at them tells.
-	doubts map[models.TargetID]int
+	// writes are those since the last look.
+	writes map[models.TargetID]written
 }
 
 var (
@@ -53,7 +53,7 @@ func New(name string, config Config, now func() time.Time) (*Actuator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("actuator %q: %w", name, err)
 	}
-	return &Actuator{config: config, client: client, found: EditionAuto, floors: make(map[models.TargetID]int), doubts: make(map[models.TargetID]int)}, nil
+	return &Actuator{config: config, client: client, found: EditionAuto, floors: make(map[models.TargetID]int), writes: make(map[models.TargetID]written)}, nil
 }
 
 // Close frees idle connections.
@@ -129,40 +129,50 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	a.settle(target.ID, replicas)
 	want = reach(edition, want)
 	if want > replicas || want < replicas && a.mayLower(edition, target.ID, action.From, replicas) {
-		if err := a.scale(ctx, r, want); err != nil {
-			a.doubt(target.ID, want, err)
-			return err
-		}
-	} else if err := actuators.MayWrite(ctx); err != nil {
+		err := a.scale(ctx, r, want)
+		a.sent(target.ID, written{was: replicas, want: want}, err)
+		return err
+	}
+	if err := actuators.MayWrite(ctx); err != nil {
 		// Nothing is sent, but the floor that is remembered must not be one that was held back.
 		return err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.floors[target.ID] = want
-	delete(a.doubts, target.ID)
 	return nil
 }
 
-// doubt remembers a write that was sent and failed: whatever the answer was, it may have had its effect.
-func (a *Actuator) doubt(id models.TargetID, n int, err error) {
-	if _, sent := errors.AsType[*actuators.Error](err); !sent {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.doubts[id] = n
+// written is a write whose effect no look has shown yet.
+type written struct {
+	// was and want are the replicas before and those asked for.
+	was, want int
+	// accepted says that the gateway answered that it is done.
+	accepted bool
 }
 
-// settle makes the replicas of a write in doubt the floor if they are there: then it had its effect. Else the platform would seem
-// to have added them by itself.
+// sent remembers a write, unless it was held back.
+func (a *Actuator) sent(id models.TargetID, w written, err error) {
+	if _, failed := errors.AsType[*actuators.Error](err); err != nil && !failed {
+		return
+	}
+	w.accepted = err == nil
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.writes[id] = w
+}
+
+// settle makes the replicas of the last write the floor if it had its effect, as the replicas that are there now show. The answer
+// alone is not enough: one that was lost would make our replicas seem OpenFaaS' own, and one of something in between, which
+// did nothing, would do so with replicas that were to be taken away.
 func (a *Actuator) settle(id models.TargetID, replicas int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if n, ok := a.doubts[id]; ok && n == replicas {
-		a.floors[id] = n
+	w, ok := a.writes[id]
+	if ok && (replicas == w.want || w.accepted && (replicas != w.was || w.want > w.was)) {
+		a.floors[id] = w.want
 	}
-	delete(a.doubts, id)
+	delete(a.writes, id)
 }
 
 // mayLower reports whether the replicas that there are may be lowered: they are what Pilotlight asked for, or, after a restart,

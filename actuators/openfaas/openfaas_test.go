@@ -277,6 +277,14 @@ func TestLostAnswer(t *testing.T) {
 		f.Inject(1, faulttest.Dropped().On(openfaastest.OpScale))
 		wantKind(t, "request lost", f.apply(t, "fn", 3), models.KindTransient)
 		f.shows(t, n)
+		// Something in between says 200, and the gateway has heard nothing.
+		f.Inject(1, faulttest.Malformed().On(openfaastest.OpScale))
+		if err := f.apply(t, "fn", 1); err != nil {
+			t.Fatal(err)
+		}
+		f.shows(t, n)
+		f.have(t, 1, 1)
+		f.have(t, n, n)
 		// The doubt is over: what OpenFaaS does now is its own.
 		f.Autoscale("fn", 9)
 		f.shows(t, n)

@@ -98,6 +98,7 @@ type Call struct {
 // Server is the fake.
 type Server struct {
 	config Config
+	routes []route
 	http   *httptest.Server
 	*faulttest.Script
 
@@ -120,7 +121,7 @@ func New(tb testing.TB, config Config) *Server {
 	config = config.withDefaults()
 	s := &Server{
 		config: config, now: config.Start, apps: make(map[string]*app), operations: make(map[string]*operation),
-		failing: make(map[string]*failure), tokens: make(map[string]bool), remaining: 1000,
+		failing: make(map[string]*failure), tokens: make(map[string]bool), remaining: 1000, routes: routes(),
 	}
 	s.Script = faulttest.NewScript(s.strike, OpToken)
 	s.http = httptest.NewUnstartedServer(s)
@@ -256,7 +257,7 @@ func routes() []route {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := Call{Path: r.URL.Path, Query: r.URL.RawQuery}
 	var names []string
-	for _, c := range routes() {
+	for _, c := range s.routes {
 		if m := c.path.FindStringSubmatch(r.URL.Path); m != nil && c.method == r.Method {
 			call.Op, names = c.op, m[1:]
 		}

@@ -10,8 +10,14 @@ import (
 	"pilotlight/models"
 )
 
-// all asks for every kind of error and for repetition; without it a part stands for the whole.
-var all = flag.Bool("all", false, "let every kind of error strike, also several times in a row")
+// Without a flag a part stands for the whole.
+var (
+	kinds = flag.Bool("kinds", false, "let every kind of error strike, those above the wire also several times in a row")
+	all   = flag.Bool("all", false, "like -kinds, and those of the wire several times in a row too")
+)
+
+// thorough reports whether every kind of error is asked for.
+func thorough() bool { return *kinds || *all }
 
 // TestMatrix lets each kind of error strike at each moment of the writes, once and for a while, and kills the process at each moment.
 func TestMatrix(t *testing.T) {
@@ -20,7 +26,7 @@ func TestMatrix(t *testing.T) {
 	for _, s := range subjects() {
 		for _, at := range moments() {
 			for _, kind := range kindsAt(at) {
-				for _, times := range howOften() {
+				for _, times := range howOften(thorough()) {
 					t.Run(fmt.Sprintf("%s/%s/%s/%d times", s.name, at, kind, times), func(t *testing.T) {
 						t.Parallel()
 						r := newRig(t, s, models.ModeAuto, had)
@@ -43,15 +49,15 @@ func kindsAt(at moment) []models.ErrorKind {
 		return []models.ErrorKind{"kill"}
 	case momentObserve, momentLooking, momentBefore, momentDuring, momentReadBack:
 	}
-	if !*all {
+	if !thorough() {
 		return []models.ErrorKind{models.KindThrottled, models.KindTimeout, models.KindUnauthorized}
 	}
 	return models.ErrorKinds()
 }
 
 // howOften returns how many times in a row the fault strikes.
-func howOften() []int {
-	if !*all {
+func howOften(also bool) []int {
+	if !also {
 		return []int{1}
 	}
 	return []int{1, 5}
@@ -65,7 +71,7 @@ func TestWire(t *testing.T) {
 	for _, s := range subjects() {
 		for _, at := range wireMoments() {
 			for _, n := range wireFaults(t, s, at) {
-				for _, times := range howOften() {
+				for _, times := range howOften(*all) {
 					t.Run(fmt.Sprintf("%s/%s/%s/%d times", s.name, at, n.name, times), func(t *testing.T) {
 						t.Parallel()
 						r := newRig(t, s, models.ModeAuto, had)
@@ -88,8 +94,12 @@ func wireFaults(t *testing.T, s subject, at moment) []named {
 	if w == nil {
 		return nil
 	}
+	faults := slices.Clone(w.own)
+	if !thorough() {
+		faults = faults[:1]
+	}
 	reads := at != momentBefore && at != momentDuring
-	return slices.DeleteFunc(append(slices.Clone(w.own), common()...), func(n named) bool {
+	return slices.DeleteFunc(append(faults, common()...), func(n named) bool {
 		if w.blind {
 			// There are no reads, and nothing that would contradict an answer.
 			return reads || n.refuses && at == momentDuring || n.accepts && at == momentBefore
@@ -111,12 +121,17 @@ func (r *rig) onWire(n named, at moment, times int) fault {
 	}}
 }
 
-// run lets the fault strike, and then a last quiet stretch pass: whatever was in doubt has been looked at.
+// run lets the fault strike, and then a quiet stretch pass: whatever was in doubt has been looked at, and there were more writes.
 func (r *rig) run(f fault) {
 	r.t.Helper()
 	r.fault = f
-	r.steps(30 + 24*f.left)
-	r.steps(20)
+	for range 24 * (1 + f.left) {
+		if r.fault.left == 0 {
+			break
+		}
+		r.steps(1)
+	}
+	r.steps(30)
 }
 
 // TestDryRunNeverWrites does the same in dry-run mode: no write reaches the adapter or the wire, and no intent is recorded.
@@ -154,7 +169,7 @@ func (r *rig) dryRun(f fault) {
 	}
 	writes := r.stage.Writes()
 	r.fault = f
-	r.steps(30)
+	r.steps(12)
 	if n := r.stage.Writes() - writes; n != 0 || len(r.sent) != 0 {
 		r.t.Errorf("%d writes, %d calls of Apply", n, len(r.sent))
 	}

@@ -116,7 +116,7 @@ func (r *rig) start() {
 	}
 	r.engine, err = engine.New(engine.Parts{
 		Settings: engine.Settings{
-			Mode: r.mode, Interval: time.Minute, Step: time.Minute, Lookback: 6 * time.Hour, StaleAfter: 5 * time.Minute,
+			Mode: r.mode, Interval: time.Minute, Step: time.Minute, Lookback: time.Hour, StaleAfter: 5 * time.Minute,
 			ActionTTL: time.Minute, OutOfBandBackoff: 30 * time.Minute, Recent: time.Hour, Workers: 1, Calls: 4, ConfigHash: "faults",
 		},
 		Sources:   []engine.Source{{Name: "load", Collector: r}},
