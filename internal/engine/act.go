@@ -238,8 +238,8 @@ func (e *Engine) readBack(ctx context.Context, w *write, out *models.Outcome) bo
 		u.observed, u.observeErr = false, err
 		return false
 	}
-	if o.Assumed && out.Status == models.OutcomeFailed {
-		// Nobody knows whether it happened, which the next look will say.
+	if o.Assumed {
+		// It shows nothing: what was answered is all that is known.
 		u.observed = false
 		return false
 	}

@@ -150,6 +150,42 @@ func TestWriteInDoubtIsLookedAtLater(t *testing.T) {
 	}
 }
 
+// TestPlatformThatCannotBeAsked has an adapter that only assumes: what the journal says was set counts, also after a restart, and a
+// write without an answer ends as unknown.
+func TestPlatformThatCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": steady(300)})
+	r.platform.mute = true
+	r.steps(60, 60)
+	outcomes := r.journal.of(models.EventOutcome)
+	if len(outcomes) != 1 || outcomes[0].Outcome.Status != models.OutcomeApplied || r.platform.count() != 1 {
+		t.Fatalf("%d writes, outcomes %+v", r.platform.count(), outcomes)
+	}
+	r.boot()
+	r.steps(61, 63)
+	if n := len(r.journal.of(models.EventNotice)); n != 0 {
+		t.Errorf("our own change counts as somebody else's: %d notices", n)
+	}
+	for i, w := range r.platform.writes[1:] {
+		if before := r.platform.writes[i]; w.From != before.To {
+			t.Errorf("after the restart a write from %s follows one to %s", w.From, before.To)
+		}
+	}
+	if len(r.platform.writes) < 2 {
+		t.Error("no write after the restart, so that this proves nothing")
+	}
+	r = newRig(t, map[models.TargetID]load{"a": steady(300)})
+	r.platform.mute = true
+	r.platform.late = &actuators.Error{Kind: models.KindTimeout, Op: "post", Err: errors.New("no answer")}
+	r.steps(60, 60)
+	r.platform.late = nil
+	r.steps(61, 61)
+	outcomes = r.journal.of(models.EventOutcome)
+	if len(outcomes) != 2 || outcomes[0].Outcome.Status != models.OutcomeUnknown || outcomes[1].Outcome.Status != models.OutcomeApplied {
+		t.Errorf("outcomes %+v, want one unknown and one applied", outcomes)
+	}
+}
+
 // TestStopDuringAWrite ends the context of a Step within Apply: the next process must know of the write.
 func TestStopDuringAWrite(t *testing.T) {
 	t.Parallel()

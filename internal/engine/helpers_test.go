@@ -88,6 +88,8 @@ type fakePlatform struct {
 	writes []models.Action
 	err    error // of the next writes
 	blind  error // of observations
+	// mute cannot be asked, and has its adapter assume a floor of 0.
+	mute bool
 	// deaf accepts writes without effect.
 	deaf bool
 	// applied is called inside Apply after the effect.
@@ -113,6 +115,9 @@ func (p *fakePlatform) Observe(ctx context.Context, t models.Target) (models.Obs
 	}
 	if p.blind != nil {
 		return models.Observation{}, p.blind
+	}
+	if p.mute {
+		return models.Observation{Capacity: models.Warm(0), Ready: -1, Assumed: true}, nil
 	}
 	return models.Observation{Capacity: models.Warm(p.warm[t.ID]), Ready: p.warm[t.ID]}, nil
 }
