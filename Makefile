@@ -45,6 +45,10 @@ test-crash: ## Kill the daemon 50 times in the middle of its work and count what
 
 .PHONY: test-faults
 test-faults: ## Let each actuator fail in each way at each moment of a write, and kill the process in between
+	go test -count=1 ./internal/e2e/faults/... -kinds
+
+.PHONY: test-faults-all
+test-faults-all: ## The same, with each fault on the wire also several times in a row
 	go test -count=1 ./internal/e2e/faults/... -all
 
 .PHONY: test-advisor

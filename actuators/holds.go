@@ -35,15 +35,17 @@ func AssertEvery(a Actuator) time.Duration {
 
 // Recaller is implemented by actuators that need to know what a target was given last, since their platform does not tell it.
 type Recaller interface {
-	// Recall tells what the target was last given as far as the journal knows, after a restart or a reload. It does no I/O. What the
-	// actuator itself has given the target since it was made counts for more.
-	Recall(target models.Target, set models.Capacity)
+	// Recall tells what the target was last given as far as the journal knows, after a restart or a reload, and what it was asked for
+	// since by a write whose outcome was never seen; either may have no lever. It does no I/O. What the actuator itself has given the
+	// target since it was made counts for more.
+	Recall(target models.Target, set, asked models.Capacity)
 }
 
-// Recall tells an actuator what a target was last given, if it needs to know. It looks through decorators and does no I/O.
-func Recall(a Actuator, target models.Target, set models.Capacity) {
-	if r, ok := inside[Recaller](a); ok && set.Levers() != 0 {
-		r.Recall(target, set)
+// Recall tells an actuator what a target was last given and may have been given since, if it needs to know. It looks through
+// decorators and does no I/O.
+func Recall(a Actuator, target models.Target, set, asked models.Capacity) {
+	if r, ok := inside[Recaller](a); ok && set.Levers()|asked.Levers() != 0 {
+		r.Recall(target, set, asked)
 	}
 }
 

@@ -141,6 +141,9 @@ type Observation struct {
 	// Holder names what on the platform holds the capacity where the platform makes that anew by itself, such as the revisions of a
 	// service; several are separated by spaces. "" is a platform that does not.
 	Holder string
+	// Assumed says that the platform could not be asked, and that Capacity is what the adapter takes it to be: it neither confirms nor
+	// refutes a write. An adapter learns at the start what the journal knows; see actuators.Recaller.
+	Assumed bool
 	// Note says what is peculiar about the state, such as why the last change failed; may be empty.
 	Note string
 }

@@ -4,6 +4,8 @@ package actuatorstest
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +41,9 @@ type Platform struct {
 	Stall func() (hanging <-chan struct{}, release func())
 	// Clock places actions in time; nil stands for a fixed day.
 	Clock func() time.Time
+
+	// sent counts actions, so that each has an id of its own: a platform may carry out what has the same id once.
+	sent *atomic.Int64
 }
 
 // Run runs the suite. Each part is a parallel subtest on a platform of its own.
@@ -67,6 +72,7 @@ func Run(t *testing.T, fixture Fixture) {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
 			platform := fixture.New(t)
+			platform.sent = new(atomic.Int64)
 			if platform.Clock == nil {
 				platform.Clock = func() time.Time { return time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC) }
 			}
@@ -82,7 +88,7 @@ func Run(t *testing.T, fixture Fixture) {
 func (p *Platform) action(target models.Target, to models.Capacity) models.Action {
 	at := p.Clock()
 	return models.Action{
-		ID:     models.NewID("action", target.ID, at, to.String()),
+		ID:     models.NewID("action", target.ID, at, fmt.Sprint(p.sent.Add(1), to)),
 		Target: target.ID, To: to, Issued: at, Expires: at.Add(time.Hour),
 	}
 }

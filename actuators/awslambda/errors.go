@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,11 +15,9 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"pilotlight/actuators"
+	"pilotlight/actuators/webapi"
 	"pilotlight/models"
 )
-
-// maxRetryAfter bounds what is believed of a Retry-After header.
-const maxRetryAfter = 24 * time.Hour
 
 // credentialsError marks that credentials could not be had, which the SDK only says in words.
 type credentialsError struct{ err error }
@@ -145,23 +141,11 @@ func kindOfInvalid(message string) models.ErrorKind {
 
 // kindOfStatus classifies an HTTP status without a code that is known.
 func kindOfStatus(status int) models.ErrorKind {
-	switch {
-	case status == http.StatusTooManyRequests:
-		return models.KindThrottled
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return models.KindUnauthorized
-	case status == http.StatusNotFound:
-		return models.KindNotFound
-	case status == http.StatusConflict, status == http.StatusPreconditionFailed:
-		return models.KindConflict
-	case status == http.StatusRequestTimeout, status >= 500:
-		return models.KindTransient
-	case status >= 400:
-		return models.KindInvalid
-	default:
+	if status/100 == 2 {
 		// A success whose body is no answer, such as one cut short.
 		return models.KindTransient
 	}
+	return webapi.KindOfStatus(status)
 }
 
 // retryAfter returns how long the service asks to wait, 0 if it does not say.
@@ -175,14 +159,5 @@ func (l *link) retryAfter(err error) time.Duration {
 	case errors.As(err, &answer) && answer.Response != nil && answer.Response.Response != nil:
 		text = answer.Response.Header.Get("Retry-After")
 	}
-	if text == "" {
-		return 0
-	}
-	if seconds, err := strconv.ParseUint(text, 10, 32); err == nil {
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return min(max(0, at.Sub(l.now())), maxRetryAfter)
-	}
-	return 0
+	return webapi.RetryAfter(text, time.Second, l.now())
 }

@@ -11,6 +11,7 @@ import (
 	"pilotlight/actuators"
 	"pilotlight/actuators/awslambda"
 	"pilotlight/actuators/awslambda/awslambdatest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/models"
 )
 
@@ -35,10 +36,10 @@ func TestFaults(t *testing.T) {
 		"expired token":      {awslambdatest.ExpiredToken(), everywhere, models.KindUnauthorized, 0},
 		"invalid":            {awslambdatest.InvalidParameter("no such thing"), modelled, models.KindInvalid, 0},
 		"not found":          {awslambdatest.NotFound(), modelled, models.KindNotFound, 0},
-		"malformed":          {awslambdatest.Malformed(), everywhere, models.KindTransient, 0},
-		"half closed":        {awslambdatest.HalfClosed(), everywhere, models.KindTransient, 0},
+		"malformed":          {faulttest.Malformed(), everywhere, models.KindTransient, 0},
+		"half closed":        {faulttest.HalfClosed(), everywhere, models.KindTransient, 0},
 		// The transport repeats reads by itself when a connection is closed before any answer, so it must happen more than once.
-		"dropped": {awslambdatest.Dropped(), writes, models.KindTransient, 0},
+		"dropped": {faulttest.Dropped(), writes, models.KindTransient, 0},
 	} {
 		for _, op := range c.ops {
 			t.Run(name+"/"+op, func(t *testing.T) {
@@ -69,7 +70,7 @@ func TestFaults(t *testing.T) {
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]awslambdatest.Fault{
-		"half closed": awslambdatest.HalfClosed(), "dropped": awslambdatest.Dropped(), "malformed": awslambdatest.Malformed(),
+		"half closed": faulttest.HalfClosed(), "dropped": faulttest.Dropped(), "malformed": faulttest.Malformed(),
 		"unavailable": awslambdatest.Unavailable(),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +92,7 @@ func TestEmptyAnswer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.have(t, "fn:live", 5)
-	f.Inject(2, awslambdatest.Empty().On(getOp))
+	f.Inject(2, faulttest.Empty().On(getOp))
 	_, err := f.actuator.Observe(t.Context(), target("fn:live"))
 	wantKind(t, err, models.KindTransient)
 	wantKind(t, f.apply(t, "fn:live", 0), models.KindTransient)

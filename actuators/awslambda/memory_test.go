@@ -11,6 +11,7 @@ import (
 	"pilotlight/actuators"
 	"pilotlight/actuators/awslambda"
 	"pilotlight/actuators/awslambda/awslambdatest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/models"
 )
 
@@ -96,7 +97,7 @@ func TestMemoryIsResumed(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{configureOp, publishOp, moveOp} {
 		for name, fault := range map[string]awslambdatest.Fault{
-			"before": awslambdatest.Internal(), "after": awslambdatest.HalfClosed().ButDone(), "unavailable after": awslambdatest.Unavailable().ButDone(),
+			"before": awslambdatest.Internal(), "after": faulttest.HalfClosed().ButDone(), "unavailable after": awslambdatest.Unavailable().ButDone(),
 		} {
 			t.Run(op+"/"+name, func(t *testing.T) {
 				t.Parallel()

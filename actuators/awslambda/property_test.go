@@ -10,6 +10,7 @@ import (
 
 	"pilotlight/actuators"
 	"pilotlight/actuators/awslambda/awslambdatest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/models"
 )
 
@@ -41,7 +42,7 @@ func TestOwnersAndFaultsInAnyOrder(t *testing.T) {
 				f.Advance(time.Duration(rapid.IntRange(1, 600).Draw(r, "seconds")) * time.Second)
 			case 3:
 				fault := rapid.SampledFrom([]awslambdatest.Fault{
-					awslambdatest.Internal(), awslambdatest.Throttled(time.Second), awslambdatest.HalfClosed().ButDone(), awslambdatest.Unavailable().ButDone(),
+					awslambdatest.Internal(), awslambdatest.Throttled(time.Second), faulttest.HalfClosed().ButDone(), awslambdatest.Unavailable().ButDone(),
 				}).Draw(r, "fault")
 				f.Inject(1, fault.On(rapid.SampledFrom([]string{putOp, deleteOp, registerOp, listOp, getOp, aliasOp}).Draw(r, "op")))
 			default:
@@ -105,7 +106,7 @@ func TestMemoryInAnyOrder(t *testing.T) {
 				f.Advance(time.Duration(rapid.IntRange(1, 300).Draw(r, "seconds")) * time.Second)
 			case 2:
 				fault := rapid.SampledFrom([]awslambdatest.Fault{
-					awslambdatest.Internal(), awslambdatest.HalfClosed().ButDone(), awslambdatest.Unavailable().ButDone(),
+					awslambdatest.Internal(), faulttest.HalfClosed().ButDone(), awslambdatest.Unavailable().ButDone(),
 				}).Draw(r, "fault")
 				f.Inject(1, fault.On(rapid.SampledFrom([]string{configOp, configureOp, publishOp, moveOp, aliasOp}).Draw(r, "op")))
 			case 3:

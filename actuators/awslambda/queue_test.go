@@ -7,6 +7,7 @@ import (
 
 	"pilotlight/actuators/awslambda"
 	"pilotlight/actuators/awslambda/awslambdatest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/models"
 )
 
@@ -174,14 +175,14 @@ func TestQueueFaults(t *testing.T) {
 	}{
 		{awslambdatest.Throttled(time.Second), models.KindThrottled},
 		{awslambdatest.Conflict(), models.KindConflict},
-		{awslambdatest.Fault{Code: "ResourceInUseException", Message: "in use"}, models.KindConflict},
+		{awslambdatest.Error("ResourceInUseException", "in use"), models.KindConflict},
 		{awslambdatest.Internal(), models.KindTransient},
 	} {
 		f.Inject(1, c.fault.On(remapOp))
 		wantKind(t, f.scale(t, most(5)), c.kind)
 		f.wantScaling(t, most(1001), false)
 	}
-	f.Inject(1, awslambdatest.HalfClosed().ButDone().On(remapOp))
+	f.Inject(1, faulttest.HalfClosed().ButDone().On(remapOp))
 	wantKind(t, f.scale(t, most(5)), models.KindTransient)
 	f.noChanges(t, "the same again", func() {
 		if err := f.scale(t, most(5)); err != nil {

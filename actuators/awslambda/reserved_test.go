@@ -5,6 +5,7 @@ import (
 
 	"pilotlight/actuators/awslambda"
 	"pilotlight/actuators/awslambda/awslambdatest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/models"
 )
 
@@ -108,7 +109,7 @@ func TestReservedFaults(t *testing.T) {
 	f.Inject(1, awslambdatest.Internal().On(reserveOp))
 	wantKind(t, f.applyCapacity(t, most(50)), models.KindTransient)
 	f.wantCapacity(t, most(1000))
-	f.Inject(1, awslambdatest.HalfClosed().ButDone().On(reserveOp))
+	f.Inject(1, faulttest.HalfClosed().ButDone().On(reserveOp))
 	wantKind(t, f.applyCapacity(t, most(50)), models.KindTransient)
 	f.noChanges(t, "the same again", func() {
 		if err := f.applyCapacity(t, most(50)); err != nil {

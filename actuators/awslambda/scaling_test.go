@@ -12,6 +12,7 @@ import (
 	"pilotlight/actuators"
 	"pilotlight/actuators/awslambda"
 	"pilotlight/actuators/awslambda/awslambdatest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/models"
 )
 
@@ -308,8 +309,8 @@ func TestOwnedFaults(t *testing.T) {
 		"access denied": {awslambdatest.AccessDenied(), models.KindUnauthorized},
 		"expired token": {awslambdatest.ExpiredToken(), models.KindUnauthorized},
 		"invalid":       {awslambdatest.InvalidParameter("no such thing"), models.KindInvalid},
-		"malformed":     {awslambdatest.Malformed(), models.KindTransient},
-		"half closed":   {awslambdatest.HalfClosed(), models.KindTransient},
+		"malformed":     {faulttest.Malformed(), models.KindTransient},
+		"half closed":   {faulttest.HalfClosed(), models.KindTransient},
 	} {
 		for _, op := range []string{listOp, registerOp} {
 			t.Run(name+"/"+op, func(t *testing.T) {
@@ -338,7 +339,7 @@ func TestOwnedLostAnswer(t *testing.T) {
 	f.Own(t, "fn", "live", 2, 50, true)
 	f.settle()
 	f.want(t, "fn:live", 2, 2, false)
-	f.Inject(1, awslambdatest.HalfClosed().ButDone().On(registerOp))
+	f.Inject(1, faulttest.HalfClosed().ButDone().On(registerOp))
 	wantKind(t, f.apply(t, "fn:live", 5), models.KindTransient)
 	f.want(t, "fn:live", 5, 2, true)
 	f.noChanges(t, "the same again", func() { f.have(t, "fn:live", 5) })

@@ -18,6 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/appservice/armappservice/v5"
 
+	"pilotlight/actuators/webapi"
 	"pilotlight/models"
 )
 
@@ -172,7 +173,7 @@ type credentialsError struct{ err error }
 
 // Error implements error.
 func (e *credentialsError) Error() string {
-	return "no valid Azure credentials; check credentials and what they need: " + short(e.err.Error())
+	return "no valid Azure credentials; check credentials and what they need: " + webapi.Line(e.err.Error())
 }
 
 // Unwrap returns the cause.
@@ -182,7 +183,7 @@ func (e *credentialsError) Unwrap() error { return e.err }
 func (e *credentialsError) passes() bool {
 	said, ok := errors.AsType[*azidentity.AuthenticationFailedError](e.err)
 	if !ok || said.RawResponse == nil {
-		return isNetwork(e.err)
+		return webapi.IsNetwork(e.err)
 	}
 	return said.RawResponse.StatusCode >= 500 || said.RawResponse.StatusCode == http.StatusTooManyRequests
 }

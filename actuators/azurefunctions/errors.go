@@ -2,13 +2,9 @@ package azurefunctions
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -17,13 +13,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"pilotlight/actuators"
+	"pilotlight/actuators/webapi"
 	"pilotlight/models"
-)
-
-// Bounds on what is believed and repeated of an answer.
-const (
-	maxRetryAfter = 24 * time.Hour
-	maxText       = 400
 )
 
 // answerError is an error that Azure answered with, in one line.
@@ -36,7 +27,7 @@ type answerError struct {
 
 // Error implements error.
 func (e *answerError) Error() string {
-	text := short(e.message)
+	text := webapi.Line(e.message)
 	if text == "" {
 		text = "no message"
 	}
@@ -48,15 +39,6 @@ func (e *answerError) Error() string {
 
 // Unwrap returns the error of the SDK.
 func (e *answerError) Unwrap() error { return e.cause }
-
-// short bounds a text of the other side and puts it on one line.
-func short(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "") + "..."
-	}
-	return text
-}
 
 // answerOf takes an error of the SDK apart; nil if Azure did not answer with one.
 func answerOf(err error) *answerError {
@@ -117,29 +99,7 @@ func (e *answerError) kind() models.ErrorKind {
 	case "GatewayTimeout":
 		return models.KindTimeout
 	}
-	return kindOfStatus(e.status)
-}
-
-// kindOfStatus classifies an HTTP status without a code that is known.
-func kindOfStatus(status int) models.ErrorKind {
-	switch {
-	case status == http.StatusTooManyRequests:
-		return models.KindThrottled
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return models.KindUnauthorized
-	case status == http.StatusNotFound:
-		return models.KindNotFound
-	case status == http.StatusConflict, status == http.StatusPreconditionFailed:
-		return models.KindConflict
-	case status == http.StatusGatewayTimeout:
-		return models.KindTimeout
-	case status == http.StatusRequestTimeout, status >= 500:
-		return models.KindTransient
-	case status >= 400:
-		return models.KindInvalid
-	default:
-		return models.KindPermanent
-	}
+	return webapi.KindOfCloudStatus(e.status)
 }
 
 // classify turns what the SDK returned into an *actuators.Error.
@@ -178,31 +138,5 @@ func kindOf(err error) models.ErrorKind {
 		}
 		return models.KindUnauthorized
 	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return models.KindPermanent
-	}
-	timeout, ok := errors.AsType[net.Error](err)
-	switch {
-	case errors.Is(err, context.DeadlineExceeded), ok && timeout.Timeout():
-		return models.KindTimeout
-	case isNetwork(err), isGarbled(err):
-		return models.KindTransient
-	default:
-		return models.KindPermanent
-	}
-}
-
-// isNetwork reports whether a request failed on its way. It does not ask for net.Error, which a file that is not there is too.
-func isNetwork(err error) bool {
-	_, sent := errors.AsType[*url.Error](err)
-	_, network := errors.AsType[*net.OpError](err)
-	return sent || network
-}
-
-// isGarbled reports whether an answer was cut short or cannot be read.
-func isGarbled(err error) bool {
-	_, syntax := errors.AsType[*json.SyntaxError](err)
-	_, kind := errors.AsType[*json.UnmarshalTypeError](err)
-	// The SDK puts some of these into words only.
-	return syntax || kind || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "unmarshalling type")
+	return webapi.KindOfFailure(err)
 }

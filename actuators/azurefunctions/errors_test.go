@@ -13,6 +13,7 @@ import (
 	"pilotlight/actuators"
 	"pilotlight/actuators/azurefunctions"
 	"pilotlight/actuators/azurefunctions/azurefunctionstest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/models"
 )
 
@@ -42,9 +43,9 @@ func faultCases() map[string]struct {
 		"unknown code":       {azurefunctionstest.Status(http.StatusTeapot, "Teapot", "no"), models.KindInvalid, 0},
 		"invalid":            {azurefunctionstest.Invalid(), models.KindInvalid, 0},
 		"not found":          {azurefunctionstest.NotFound(), models.KindNotFound, 0},
-		"proxy":              {azurefunctionstest.Proxy(), models.KindTransient, 0},
-		"malformed":          {azurefunctionstest.Malformed(), models.KindTransient, 0},
-		"half closed":        {azurefunctionstest.HalfClosed(), models.KindTransient, 0},
+		"proxy":              {faulttest.Proxy(), models.KindTransient, 0},
+		"malformed":          {faulttest.Malformed(), models.KindTransient, 0},
+		"half closed":        {faulttest.HalfClosed(), models.KindTransient, 0},
 	}
 }
 
@@ -89,8 +90,8 @@ func TestFaults(t *testing.T) {
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]azurefunctionstest.Fault{
-		"half closed": azurefunctionstest.HalfClosed(), "dropped": azurefunctionstest.Dropped(), "malformed": azurefunctionstest.Malformed(),
-		"empty": azurefunctionstest.Empty(), "unavailable": azurefunctionstest.Unavailable(), "timeout": azurefunctionstest.Timeout(),
+		"half closed": faulttest.HalfClosed(), "dropped": faulttest.Dropped(), "malformed": faulttest.Malformed(),
+		"empty": faulttest.Empty(), "unavailable": azurefunctionstest.Unavailable(), "timeout": azurefunctionstest.Timeout(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,7 +115,7 @@ func TestEmptyAnswer(t *testing.T) {
 	for _, edits := range [][]edit{nil, {premium()}} {
 		f := newFixture(t, edits...)
 		f.have(t, shop, models.Warm(5))
-		f.Inject(2, azurefunctionstest.Empty().On(azurefunctionstest.OpGet, azurefunctionstest.OpGetConfig))
+		f.Inject(2, faulttest.Empty().On(azurefunctionstest.OpGet, azurefunctionstest.OpGetConfig))
 		_, err := f.actuator.Observe(t.Context(), target(shop))
 		wantKind(t, err, models.KindTransient)
 		wantKind(t, f.apply(t, shop, models.Warm(0)), models.KindTransient)

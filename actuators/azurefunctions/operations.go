@@ -12,6 +12,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"pilotlight/actuators"
+	"pilotlight/actuators/webapi"
 	"pilotlight/models"
 )
 
@@ -144,7 +145,7 @@ func (a *Actuator) resume(ctx context.Context, r ref) (pending bool, failure str
 	}
 	after := operation{}
 	if failed != nil {
-		after.failure = short(a.classify(ctx, "change", failed).Error())
+		after.failure = webapi.Line(a.classify(ctx, "change", failed).Error())
 	}
 	a.running.set(r, after)
 	return false, after.failure

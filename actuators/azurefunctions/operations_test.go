@@ -7,6 +7,7 @@ import (
 
 	"pilotlight/actuators/azurefunctions"
 	"pilotlight/actuators/azurefunctions/azurefunctionstest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/models"
 )
 
@@ -117,7 +118,7 @@ func TestLooksFail(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]azurefunctionstest.Fault{
 		"internal": azurefunctionstest.Internal(), "gone": azurefunctionstest.NotFound(), "denied": azurefunctionstest.Denied(),
-		"throttled": azurefunctionstest.Throttled(0), "half closed": azurefunctionstest.HalfClosed(), "malformed": azurefunctionstest.Malformed(),
+		"throttled": azurefunctionstest.Throttled(0), "half closed": faulttest.HalfClosed(), "malformed": faulttest.Malformed(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"pilotlight/actuators"
+	"pilotlight/actuators/webapi"
 	"pilotlight/models"
 )
 
@@ -82,7 +83,7 @@ func (t *throttle) check(op string, reads bool) error {
 		return nil
 	}
 	return &actuators.Error{
-		Kind: models.KindThrottled, Op: op, RetryAfter: min(left, maxRetryAfter),
+		Kind: models.KindThrottled, Op: op, RetryAfter: min(left, webapi.MaxRetryAfter),
 		Err: fmt.Errorf("not sent: Azure asked not to be asked for another %s", left.Round(time.Millisecond)),
 	}
 }
@@ -93,12 +94,8 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 		name string
 		of   time.Duration
 	}{{"Retry-After-Ms", time.Millisecond}, {"X-Ms-Retry-After-Ms", time.Millisecond}, {"Retry-After", time.Second}} {
-		text := header.Get(unit.name)
-		if n, err := strconv.ParseUint(text, 10, 32); err == nil {
-			return min(time.Duration(n)*unit.of, maxRetryAfter)
-		}
-		if at, err := http.ParseTime(text); err == nil {
-			return min(max(0, at.Sub(now)), maxRetryAfter)
+		if wait := webapi.RetryAfter(header.Get(unit.name), unit.of, now); wait > 0 {
+			return wait
 		}
 	}
 	return 0

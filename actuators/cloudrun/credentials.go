@@ -11,6 +11,7 @@ import (
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/auth/credentials"
 
+	"pilotlight/actuators/webapi"
 	"pilotlight/models"
 )
 
@@ -23,7 +24,7 @@ type credentialsError struct{ err error }
 // Error implements error.
 func (e *credentialsError) Error() string {
 	return "no valid Google credentials; check credentials_file, GOOGLE_APPLICATION_CREDENTIALS or the service account of the machine: " +
-		short(e.err.Error())
+		webapi.Line(e.err.Error())
 }
 
 // Unwrap returns the cause.
@@ -86,7 +87,7 @@ func readCredentials(file string, options *credentials.DetectOptions) (*auth.Cre
 func (e *credentialsError) passes() bool {
 	said, ok := errors.AsType[*auth.Error](e.err)
 	if !ok || said.Response == nil {
-		return isNetwork(e.err)
+		return webapi.IsNetwork(e.err)
 	}
 	return said.Response.StatusCode >= 500 || said.Response.StatusCode == 429
 }

@@ -2,28 +2,18 @@ package cloudrun
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"google.golang.org/api/googleapi"
 
 	"pilotlight/actuators"
+	"pilotlight/actuators/webapi"
 	"pilotlight/models"
-)
-
-// Bounds on what is believed and repeated of an answer.
-const (
-	maxRetryAfter = 24 * time.Hour
-	maxText       = 400
 )
 
 // answerError is an error that the service answered with, in one line.
@@ -41,7 +31,7 @@ type answerError struct {
 
 // Error implements error.
 func (e *answerError) Error() string {
-	text := short(e.message)
+	text := webapi.Line(e.message)
 	if text == "" {
 		text = "no message"
 	}
@@ -60,15 +50,6 @@ func (e *answerError) Error() string {
 
 // Unwrap returns the error of the SDK.
 func (e *answerError) Unwrap() error { return e.cause }
-
-// short bounds a text of the other side and puts it on one line.
-func short(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "") + "..."
-	}
-	return text
-}
 
 // answerOf takes an error of the SDK apart; ok is false if the service did not answer with one.
 func (a *Actuator) answerOf(err error) (said *answerError, ok bool) {
@@ -95,7 +76,7 @@ func (a *Actuator) answerOf(err error) (said *answerError, ok bool) {
 			said.reason = item.Reason
 		}
 	}
-	said.retryDelay = max(said.retryDelay, a.retryAfter(answer.Header.Get("Retry-After")))
+	said.retryDelay = max(said.retryDelay, webapi.RetryAfter(answer.Header.Get("Retry-After"), time.Second, a.now()))
 	return said, true
 }
 
@@ -116,7 +97,7 @@ func (e *answerError) addDetail(data []byte) {
 		e.quota = true
 	case "type.googleapis.com/google.rpc.RetryInfo":
 		if wait, err := time.ParseDuration(detail.RetryDelay); err == nil {
-			e.retryDelay = min(max(0, wait), maxRetryAfter)
+			e.retryDelay = min(max(0, wait), webapi.MaxRetryAfter)
 		}
 	}
 }
@@ -144,7 +125,7 @@ func (e *answerError) kind() models.ErrorKind {
 	case "UNIMPLEMENTED":
 		return models.KindPermanent
 	}
-	return kindOfStatus(e.code)
+	return webapi.KindOfCloudStatus(e.code)
 }
 
 // kindOfExhaustion tells a limit that does not come back by waiting from being too fast.
@@ -165,28 +146,6 @@ func (e *answerError) kindOfRefusal() models.ErrorKind {
 		return models.KindConflict
 	default:
 		return models.KindInvalid
-	}
-}
-
-// kindOfStatus classifies an HTTP status without a code that is known.
-func kindOfStatus(status int) models.ErrorKind {
-	switch {
-	case status == http.StatusTooManyRequests:
-		return models.KindThrottled
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return models.KindUnauthorized
-	case status == http.StatusNotFound:
-		return models.KindNotFound
-	case status == http.StatusConflict, status == http.StatusPreconditionFailed:
-		return models.KindConflict
-	case status == http.StatusGatewayTimeout:
-		return models.KindTimeout
-	case status == http.StatusRequestTimeout, status >= 500:
-		return models.KindTransient
-	case status >= 400:
-		return models.KindInvalid
-	default:
-		return models.KindPermanent
 	}
 }
 
@@ -220,43 +179,7 @@ func kindOf(err error) models.ErrorKind {
 		}
 		return models.KindUnauthorized
 	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return models.KindPermanent
-	}
-	timeout, ok := errors.AsType[net.Error](err)
-	switch {
-	case errors.Is(err, context.DeadlineExceeded), ok && timeout.Timeout():
-		return models.KindTimeout
-	case isNetwork(err), isGarbled(err):
-		return models.KindTransient
-	default:
-		return models.KindPermanent
-	}
-}
-
-// isNetwork reports whether a request failed on its way. It does not ask for net.Error, which a file that is not there is too.
-func isNetwork(err error) bool {
-	_, sent := errors.AsType[*url.Error](err)
-	_, network := errors.AsType[*net.OpError](err)
-	return sent || network
-}
-
-// isGarbled reports whether an answer was cut short or cannot be read.
-func isGarbled(err error) bool {
-	_, syntax := errors.AsType[*json.SyntaxError](err)
-	_, kind := errors.AsType[*json.UnmarshalTypeError](err)
-	return syntax || kind || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-}
-
-// retryAfter reads a Retry-After header: how long the service asks to wait, 0 if it does not say.
-func (a *Actuator) retryAfter(text string) time.Duration {
-	if seconds, err := strconv.ParseUint(text, 10, 32); err == nil {
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return min(max(0, at.Sub(a.now())), maxRetryAfter)
-	}
-	return 0
+	return webapi.KindOfFailure(err)
 }
 
 // codeName returns the name of a number of google.rpc.Code.

@@ -12,6 +12,7 @@ import (
 	"pilotlight/actuators"
 	"pilotlight/actuators/cloudrun"
 	"pilotlight/actuators/cloudrun/cloudruntest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/models"
 )
 
@@ -42,11 +43,11 @@ func TestFaults(t *testing.T) {
 		"unknown code":       {cloudruntest.Status(418, "TEAPOT", "no"), everywhere, models.KindInvalid, 0},
 		"invalid":            {cloudruntest.Invalid(), everywhere, models.KindInvalid, 0},
 		"not found":          {cloudruntest.NotFound(), everywhere, models.KindNotFound, 0},
-		"proxy":              {cloudruntest.Proxy(), everywhere, models.KindTransient, 0},
-		"malformed":          {cloudruntest.Malformed(), everywhere, models.KindTransient, 0},
-		"half closed":        {cloudruntest.HalfClosed(), everywhere, models.KindTransient, 0},
+		"proxy":              {faulttest.Proxy(), everywhere, models.KindTransient, 0},
+		"malformed":          {faulttest.Malformed(), everywhere, models.KindTransient, 0},
+		"half closed":        {faulttest.HalfClosed(), everywhere, models.KindTransient, 0},
 		// The transport repeats reads by itself when a connection is closed before any answer, so it must happen more than once.
-		"dropped": {cloudruntest.Dropped(), writes, models.KindTransient, 0},
+		"dropped": {faulttest.Dropped(), writes, models.KindTransient, 0},
 	} {
 		for _, op := range c.ops {
 			t.Run(name+"/"+op, func(t *testing.T) {
@@ -80,7 +81,7 @@ func TestFaults(t *testing.T) {
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]cloudruntest.Fault{
-		"half closed": cloudruntest.HalfClosed(), "dropped": cloudruntest.Dropped(), "malformed": cloudruntest.Malformed(),
+		"half closed": faulttest.HalfClosed(), "dropped": faulttest.Dropped(), "malformed": faulttest.Malformed(),
 		"unavailable": cloudruntest.Unavailable(), "deadline": cloudruntest.Deadline(),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,13 +105,13 @@ func TestEmptyAnswer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.have(t, shop, models.Warm(5))
-	f.Inject(2, cloudruntest.Empty().On(cloudruntest.OpGet))
+	f.Inject(2, faulttest.Empty().On(cloudruntest.OpGet))
 	_, err := f.actuator.Observe(t.Context(), target(shop))
 	wantKind(t, err, models.KindTransient)
 	wantKind(t, f.apply(t, shop, models.Warm(0)), models.KindTransient)
 	f.want(t, shop, models.Warm(5), false)
 	// Of a write it says only that it was accepted.
-	f.Inject(1, cloudruntest.Empty().On(cloudruntest.OpPatch).ButDone())
+	f.Inject(1, faulttest.Empty().On(cloudruntest.OpPatch).ButDone())
 	f.have(t, shop, models.Warm(6))
 	f.want(t, shop, models.Warm(6), false)
 }

@@ -8,6 +8,7 @@ import (
 	"pilotlight/actuators"
 	"pilotlight/actuators/cloudrun"
 	"pilotlight/actuators/cloudrun/cloudruntest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/models"
 )
 
@@ -126,7 +127,7 @@ func TestLooksFail(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]cloudruntest.Fault{
 		"internal": cloudruntest.Internal(), "gone": cloudruntest.NotFound(), "denied": cloudruntest.Denied(),
-		"half closed": cloudruntest.HalfClosed(),
+		"half closed": faulttest.HalfClosed(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,6 +8,7 @@ import (
 	run "google.golang.org/api/run/v2"
 
 	"pilotlight/actuators"
+	"pilotlight/actuators/webapi"
 	"pilotlight/models"
 )
 
@@ -54,7 +55,7 @@ func stateOf(s *run.GoogleCloudRunV2Service) (state, error) {
 		}
 	}
 	if c := s.TerminalCondition; c != nil && c.State == "CONDITION_FAILED" {
-		out.failure = short(strings.TrimSpace(strings.Join([]string{c.Reason + c.RevisionReason, c.Message}, " ")))
+		out.failure = webapi.Line(strings.TrimSpace(strings.Join([]string{c.Reason + c.RevisionReason, c.Message}, " ")))
 		if out.failure == "" {
 			out.failure = "Cloud Run gave no reason"
 		}

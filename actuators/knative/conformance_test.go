@@ -37,11 +37,11 @@ func platform(t *testing.T, version string) actuatorstest.Platform {
 		p.Targets = append(p.Targets, target("prod/"+name))
 	}
 	faults := map[models.ErrorKind]kubeapitest.Fault{
-		models.KindThrottled:    {Code: http.StatusTooManyRequests, Reason: "TooManyRequests", Message: "too many requests"},
-		models.KindUnauthorized: {Code: http.StatusForbidden, Reason: "Forbidden", Message: "no"},
-		models.KindInvalid:      {Code: http.StatusUnprocessableEntity, Reason: "Invalid", Message: "invalid"},
-		models.KindTransient:    {Code: http.StatusServiceUnavailable, Reason: "ServiceUnavailable", Message: "later"},
-		models.KindConflict:     {Code: http.StatusConflict, Reason: "Conflict", Message: "changed"},
+		models.KindThrottled:    kubeapitest.Status(http.StatusTooManyRequests, "TooManyRequests", "too many requests"),
+		models.KindUnauthorized: kubeapitest.Status(http.StatusForbidden, "Forbidden", "no"),
+		models.KindInvalid:      kubeapitest.Status(http.StatusUnprocessableEntity, "Invalid", "invalid"),
+		models.KindTransient:    kubeapitest.Status(http.StatusServiceUnavailable, "ServiceUnavailable", "later"),
+		models.KindConflict:     kubeapitest.Status(http.StatusConflict, "Conflict", "changed"),
 	}
 	p.Fail = func(kind models.ErrorKind) bool {
 		fault, ok := faults[kind]

@@ -177,14 +177,36 @@ func Get[T any](ctx context.Context, c *Client, o Object) (T, error) {
 	if err != nil {
 		return out, c.classify(ctx, op, err)
 	}
+	if err := isObject(data, o.Name); err != nil {
+		return out, unreadable(op, err)
+	}
 	if err := json.Unmarshal(data, &out); err != nil {
 		return out, unreadable(op, err)
 	}
 	return out, nil
 }
 
+// isObject returns nil if data is an object of that name. Something in between may answer with JSON of another kind, which would
+// read as an object whose fields all have their defaults.
+func isObject(data []byte, name string) error {
+	var head struct {
+		Kind     string `json:"kind"`
+		Metadata struct {
+			Name string `json:"name"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return err
+	}
+	if head.Kind == "" || head.Metadata.Name != name {
+		return fmt.Errorf("it is not the object but one of kind %q with the name %q", head.Kind, head.Metadata.Name)
+	}
+	return nil
+}
+
 // list is the part of a list that all types share.
 type list[T any] struct {
+	Kind     string          `json:"kind"`
 	Metadata metav1.ListMeta `json:"metadata"`
 	Items    []T             `json:"items"`
 }
@@ -211,6 +233,10 @@ func List[T any](ctx context.Context, c *Client, o Object, selector string) ([]T
 		var page list[T]
 		if err := json.Unmarshal(data, &page); err != nil {
 			return nil, unreadable(op, err)
+		}
+		if !strings.HasSuffix(page.Kind, "List") {
+			// Without this, JSON of another kind would say that there are none.
+			return nil, unreadable(op, fmt.Errorf("it is no list but of kind %q", page.Kind))
 		}
 		all = append(all, page.Items...)
 		if next = page.Metadata.Continue; next == "" {

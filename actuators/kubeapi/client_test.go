@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"pilotlight/actuators"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/actuators/kubeapi"
 	"pilotlight/actuators/kubeapi/kubeapitest"
 	"pilotlight/models"
@@ -33,27 +34,27 @@ func TestErrorKinds(t *testing.T) {
 		kind  models.ErrorKind
 		after time.Duration
 	}{
-		"400":                  {kubeapitest.Fault{Code: 400, Reason: "BadRequest"}, models.KindInvalid, 0},
-		"401":                  {kubeapitest.Fault{Code: 401, Reason: "Unauthorized"}, models.KindUnauthorized, 0},
-		"403":                  {kubeapitest.Fault{Code: 403, Reason: "Forbidden", Message: "no"}, models.KindUnauthorized, 0},
-		"403 quota":            {kubeapitest.Fault{Code: 403, Reason: "Forbidden", Message: `is forbidden: exceeded quota: q, requested: x`}, models.KindQuota, 0},
-		"404":                  {kubeapitest.Fault{Code: 404, Reason: "NotFound"}, models.KindNotFound, 0},
-		"409":                  {kubeapitest.Fault{Code: 409, Reason: "Conflict"}, models.KindConflict, 0},
-		"410":                  {kubeapitest.Fault{Code: 410, Reason: "Expired"}, models.KindTransient, 0},
-		"413":                  {kubeapitest.Fault{Code: 413, Reason: "RequestEntityTooLarge"}, models.KindInvalid, 0},
-		"415":                  {kubeapitest.Fault{Code: 415, Reason: "UnsupportedMediaType"}, models.KindInvalid, 0},
-		"422":                  {kubeapitest.Fault{Code: 422, Reason: "Invalid"}, models.KindInvalid, 0},
-		"429":                  {kubeapitest.Fault{Code: 429, Reason: "TooManyRequests"}, models.KindThrottled, 0},
-		"429 with a time":      {kubeapitest.Fault{Code: 429, Reason: "TooManyRequests", RetryAfter: 7 * time.Second}, models.KindThrottled, 7 * time.Second},
-		"429 in text":          {kubeapitest.Fault{Code: 429, Message: "Too many requests, please try again later.", Text: true, RetryAfter: time.Second}, models.KindThrottled, time.Second},
-		"429 for a long time":  {kubeapitest.Fault{Code: 429, Reason: "TooManyRequests", RetryAfter: 1000 * time.Hour}, models.KindThrottled, 24 * time.Hour},
-		"500":                  {kubeapitest.Fault{Code: 500, Reason: "InternalError"}, models.KindTransient, 0},
-		"502 in text":          {kubeapitest.Fault{Code: 502, Message: "Bad Gateway", Text: true}, models.KindTransient, 0},
-		"503 with a time":      {kubeapitest.Fault{Code: 503, Reason: "ServiceUnavailable", RetryAfter: 3 * time.Second}, models.KindTransient, 3 * time.Second},
-		"504":                  {kubeapitest.Fault{Code: 504, Reason: "Timeout"}, models.KindTransient, 0},
-		"dropped":              {kubeapitest.Fault{Drop: true}, models.KindTransient, 0},
-		"dropped in the midst": {kubeapitest.Fault{HalfClose: true}, models.KindTransient, 0},
-		"302":                  {kubeapitest.Fault{Code: 302, Message: "elsewhere", Text: true}, models.KindPermanent, 0},
+		"400":                  {kubeapitest.Status(400, "BadRequest", ""), models.KindInvalid, 0},
+		"401":                  {kubeapitest.Status(401, "Unauthorized", ""), models.KindUnauthorized, 0},
+		"403":                  {kubeapitest.Status(403, "Forbidden", "no"), models.KindUnauthorized, 0},
+		"403 quota":            {kubeapitest.Status(403, "Forbidden", `is forbidden: exceeded quota: q, requested: x`), models.KindQuota, 0},
+		"404":                  {kubeapitest.Status(404, "NotFound", ""), models.KindNotFound, 0},
+		"409":                  {kubeapitest.Status(409, "Conflict", ""), models.KindConflict, 0},
+		"410":                  {kubeapitest.Status(410, "Expired", ""), models.KindTransient, 0},
+		"413":                  {kubeapitest.Status(413, "RequestEntityTooLarge", ""), models.KindInvalid, 0},
+		"415":                  {kubeapitest.Status(415, "UnsupportedMediaType", ""), models.KindInvalid, 0},
+		"422":                  {kubeapitest.Status(422, "Invalid", ""), models.KindInvalid, 0},
+		"429":                  {kubeapitest.Status(429, "TooManyRequests", ""), models.KindThrottled, 0},
+		"429 with a time":      {kubeapitest.Later(429, "TooManyRequests", "", 7*time.Second), models.KindThrottled, 7 * time.Second},
+		"429 in text":          {faulttest.Text(429, "Too many requests, please try again later.").Later(time.Second), models.KindThrottled, time.Second},
+		"429 for a long time":  {kubeapitest.Later(429, "TooManyRequests", "", 1000*time.Hour), models.KindThrottled, 24 * time.Hour},
+		"500":                  {kubeapitest.Status(500, "InternalError", ""), models.KindTransient, 0},
+		"502 in text":          {faulttest.Text(502, "Bad Gateway"), models.KindTransient, 0},
+		"503 with a time":      {kubeapitest.Later(503, "ServiceUnavailable", "", 3*time.Second), models.KindTransient, 3 * time.Second},
+		"504":                  {kubeapitest.Status(504, "Timeout", ""), models.KindTransient, 0},
+		"dropped":              {faulttest.Dropped(), models.KindTransient, 0},
+		"dropped in the midst": {faulttest.HalfClosed(), models.KindTransient, 0},
+		"302":                  {faulttest.Text(302, "elsewhere"), models.KindPermanent, 0},
 	} {
 		for _, write := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s write=%v", name, write), func(t *testing.T) {
@@ -85,14 +86,16 @@ func TestErrorKinds(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	server, client := newServer(t)
-	for _, body := range []string{"<html>proxy</html>", `{"spec":{"replicas":"many"}}`} {
-		server.Inject(2, kubeapitest.Fault{Body: body})
+	for _, body := range []string{
+		"<html>proxy</html>", "{}", "null", "[]", `{"status":"ok"}`, `{"metadata":{"name":"app"}}`,
+		`{"kind":"Deployment","metadata":{"name":"other"},"spec":{"replicas":1}}`,
+		`{"kind":"Deployment","metadata":{"name":"app"},"spec":{"replicas":"many"}}`,
+	} {
+		server.Inject(2, faulttest.Body(body))
 		_, err := kubeapi.Get[object](t.Context(), client, app())
 		wantKind(t, err, models.KindTransient)
 		_, err = kubeapi.List[object](t.Context(), client, kubeapi.Object{Resource: app().Resource, Namespace: "prod"}, "")
-		if body[0] == '<' {
-			wantKind(t, err, models.KindTransient)
-		}
+		wantKind(t, err, models.KindTransient)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestDryRunSendsNothing(t *testing.T) {
 	for _, held := range []error{models.ErrDryRun, models.ErrPaused} {
 		a := f.decorated(t, func() error { return held }, always)
 		for _, ref := range []string{"prod/app", "prod/hpa", "prod/keda", "prod/off"} {
-			f.Inject(1, kubeapitest.Fault{Code: http.StatusInternalServerError})
+			f.Inject(1, kubeapitest.Status(http.StatusInternalServerError, "", ""))
 			if err := a.Apply(t.Context(), target(ref), action(ref, models.Warm(5))); !errors.Is(err, held) {
 				t.Errorf("Apply returned %v, want %v", err, held)
 			}
@@ -113,11 +113,11 @@ func TestDecoratedRetries(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	a := f.decorated(t, func() error { return nil }, always)
-	f.Inject(2, kubeapitest.Fault{Code: http.StatusServiceUnavailable}.On(http.MethodPatch))
+	f.Inject(2, kubeapitest.Status(http.StatusServiceUnavailable, "", "").On(http.MethodPatch))
 	if err := a.Apply(t.Context(), target("prod/app"), action("prod/app", models.Warm(5))); err != nil || f.Patches() != 3 || f.Writes() != 1 {
 		t.Errorf("%d requests that write, %d writes and %v; want 3, 1 and none", f.Patches(), f.Writes(), err)
 	}
-	f.Inject(1, kubeapitest.Fault{Code: http.StatusForbidden}.On(http.MethodPatch))
+	f.Inject(1, kubeapitest.Status(http.StatusForbidden, "", "").On(http.MethodPatch))
 	wantKind(t, a.Apply(t.Context(), target("prod/app"), action("prod/app", models.Warm(7))), models.KindUnauthorized)
 	if f.Patches() != 4 {
 		t.Errorf("%d requests that write, want 4", f.Patches())

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"pilotlight/actuators/actuatorstest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/actuators/openfaas"
 	"pilotlight/actuators/openfaas/openfaastest"
 	"pilotlight/models"
@@ -53,7 +54,7 @@ func platform(t *testing.T, edition openfaas.Edition) actuatorstest.Platform {
 	p.Fail = func(kind models.ErrorKind) bool {
 		code, ok := faults[kind]
 		if ok {
-			f.Inject(1, openfaastest.Status(code, 0))
+			f.Inject(1, faulttest.Status(code))
 		}
 		return ok
 	}

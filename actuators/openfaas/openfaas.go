@@ -7,6 +7,7 @@ package openfaas
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -33,6 +34,8 @@ type Actuator struct {
 	found Edition
 	// floors are what was asked for last, of each target.
 	floors map[models.TargetID]int
+	// writes are those since the last look.
+	writes map[models.TargetID]written
 }
 
 var (
@@ -52,7 +55,7 @@ func New(name string, config Config, now func() time.Time) (*Actuator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("actuator %q: %w", name, err)
 	}
-	return &Actuator{config: config, client: client, found: EditionAuto, floors: make(map[models.TargetID]int)}, nil
+	return &Actuator{config: config, client: client, found: EditionAuto, floors: make(map[models.TargetID]int), writes: make(map[models.TargetID]written)}, nil
 }
 
 // Close frees idle connections.
@@ -89,15 +92,20 @@ func (a *Actuator) Erodes(set, seen models.Capacity) bool {
 // AssertEvery implements actuators.Eroder.
 func (a *Actuator) AssertEvery() time.Duration { return a.config.AssertEvery.Std() }
 
-// Recall implements actuators.Recaller, so that replicas above the floor are known as the platform's own after a restart too.
-func (a *Actuator) Recall(target models.Target, set models.Capacity) {
+// Recall implements actuators.Recaller, so that replicas above the floor are known as the platform's own after a restart too, and those
+// of a write whose outcome was not seen as ours.
+func (a *Actuator) Recall(target models.Target, set, asked models.Capacity) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, known := a.floors[target.ID]; known {
+	_, known := a.floors[target.ID]
+	if _, wrote := a.writes[target.ID]; known || wrote {
 		return
 	}
 	if floor, ok := set.Warm(); ok {
 		a.floors[target.ID] = floor
+	}
+	if want, ok := asked.Warm(); ok {
+		a.writes[target.ID] = written{want: want}
 	}
 }
 
@@ -115,6 +123,7 @@ func (a *Actuator) Observe(ctx context.Context, target models.Target) (models.Ob
 	if err != nil {
 		return models.Observation{}, err
 	}
+	a.settle(target.ID, replicas)
 	o := models.Observation{Capacity: models.Warm(replicas), Ready: ready}
 	switch floor, known := a.floor(target.ID); {
 	case known && replicas > floor:
@@ -147,12 +156,14 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	if err != nil {
 		return err
 	}
+	a.settle(target.ID, replicas)
 	want = reach(edition, want)
 	if want > replicas || want < replicas && a.mayLower(edition, action, replicas) {
-		if err := a.scale(ctx, r, want); err != nil {
-			return err
-		}
-	} else if err := actuators.MayWrite(ctx); err != nil {
+		err := a.scale(ctx, r, want)
+		a.sent(target.ID, written{was: replicas, want: want}, err)
+		return err
+	}
+	if err := actuators.MayWrite(ctx); err != nil {
 		// Nothing is sent, but the floor that is remembered must not be one that was held back.
 		return err
 	}
@@ -160,6 +171,38 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	defer a.mu.Unlock()
 	a.floors[target.ID] = want
 	return nil
+}
+
+// written is a write whose effect no look has shown yet.
+type written struct {
+	// was and want are the replicas before and those asked for; was is told if accepted.
+	was, want int
+	// accepted says that the gateway answered that it is done.
+	accepted bool
+}
+
+// sent remembers a write, unless it was held back.
+func (a *Actuator) sent(id models.TargetID, w written, err error) {
+	if _, failed := errors.AsType[*actuators.Error](err); err != nil && !failed {
+		return
+	}
+	w.accepted = err == nil
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.writes[id] = w
+}
+
+// settle makes the replicas of the last write the floor if it had its effect, as the replicas that are there now show. The answer
+// alone is not enough: one that was lost would make our replicas seem OpenFaaS' own, and one of something in between, which
+// did nothing, would do so with replicas that were to be taken away.
+func (a *Actuator) settle(id models.TargetID, replicas int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	w, ok := a.writes[id]
+	if ok && (replicas == w.want || w.accepted && (replicas != w.was || w.want > w.was)) {
+		a.floors[id] = w.want
+	}
+	delete(a.writes, id)
 }
 
 // mayLower reports whether the replicas that there are may be lowered: they are what Pilotlight asked for, or, after a restart,

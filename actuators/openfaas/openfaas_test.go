@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pilotlight/actuators"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/actuators/openfaas"
 	"pilotlight/actuators/openfaas/openfaastest"
 	"pilotlight/models"
@@ -43,9 +44,9 @@ func TestCommunityEdition(t *testing.T) {
 func TestEditionIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, openfaastest.Config{CE: true}, nil)
-	f.Inject(1, openfaastest.Status(http.StatusBadGateway, 0).On("info"))
+	f.Inject(1, faulttest.Status(http.StatusBadGateway).On("info"))
 	wantKind(t, "first", f.apply(t, "fn", 9), models.KindTransient)
-	f.Inject(1, openfaastest.Malformed("<html>").On("info"))
+	f.Inject(1, faulttest.Body("<html>").On("info"))
 	wantKind(t, "second", f.apply(t, "fn", 9), models.KindTransient)
 	f.have(t, 9, 5)
 }
@@ -144,21 +145,21 @@ func TestFaults(t *testing.T) {
 	f := newFixture(t, openfaastest.Config{}, nil)
 	for _, c := range []struct {
 		name  string
-		fault openfaastest.Fault
+		fault faulttest.Fault
 		kind  models.ErrorKind
 		after int
 	}{
-		{"scale throttled", openfaastest.Status(429, 7*time.Second).On("scale"), models.KindThrottled, 1},
-		{"get without JSON", openfaastest.Malformed("<html>").On("get"), models.KindTransient, 1},
-		{"get of another", openfaastest.Malformed(`{"name":"other","replicas":9}`).On("get"), models.KindTransient, 1},
-		{"get of a part", openfaastest.Malformed(`{"name":"fn","replicas":1.5}`).On("get"), models.KindTransient, 1},
-		{"get of a negative", openfaastest.Malformed(`{"name":"fn","replicas":-1}`).On("get"), models.KindTransient, 1},
-		{"get of too many", openfaastest.Malformed(`{"name":"fn","replicas":1e30}`).On("get"), models.KindTransient, 1},
-		{"get dropped", openfaastest.Dropped().On("get"), models.KindTransient, 1},
-		{"get cut", openfaastest.HalfClosed().On("get"), models.KindTransient, 1},
-		{"scale dropped", openfaastest.Dropped().On("scale"), models.KindTransient, 1},
-		{"scale done but dropped", openfaastest.Dropped().On("scale").ButDone(), models.KindTransient, 3},
-		{"scale done but 502", openfaastest.Status(502, 0).On("scale").ButDone(), models.KindTransient, 4},
+		{"scale throttled", faulttest.Status(429).Later(7 * time.Second).On("scale"), models.KindThrottled, 1},
+		{"get without JSON", faulttest.Body("<html>").On("get"), models.KindTransient, 1},
+		{"get of another", faulttest.Body(`{"name":"other","replicas":9}`).On("get"), models.KindTransient, 1},
+		{"get of a part", faulttest.Body(`{"name":"fn","replicas":1.5}`).On("get"), models.KindTransient, 1},
+		{"get of a negative", faulttest.Body(`{"name":"fn","replicas":-1}`).On("get"), models.KindTransient, 1},
+		{"get of too many", faulttest.Body(`{"name":"fn","replicas":1e30}`).On("get"), models.KindTransient, 1},
+		{"get dropped", faulttest.Dropped().On("get"), models.KindTransient, 1},
+		{"get cut", faulttest.HalfClosed().On("get"), models.KindTransient, 1},
+		{"scale dropped", faulttest.Dropped().On("scale"), models.KindTransient, 1},
+		{"scale done but dropped", faulttest.Dropped().On("scale").ButDone(), models.KindTransient, 3},
+		{"scale done but 502", faulttest.Status(502).On("scale").ButDone(), models.KindTransient, 4},
 	} {
 		n := 1
 		if c.name == "get dropped" {
@@ -270,11 +271,40 @@ func TestRecall(t *testing.T) {
 	f.have(t, 3, 3)
 	f.Autoscale("fn", 5)
 	f.actuator = newActuator(t, f.Server, nil)
-	actuators.Recall(f.actuator, target("fn"), models.Warm(3))
+	actuators.Recall(f.actuator, target("fn"), models.Warm(3), models.Capacity{})
 	f.shows(t, 3)
 	f.have(t, 2, 5)
-	actuators.Recall(f.actuator, target("fn"), models.Warm(3))
+	actuators.Recall(f.actuator, target("fn"), models.Warm(3), models.Capacity{})
 	f.shows(t, 2)
+}
+
+// TestRecallOfAWrite knows after a restart of a write whose outcome was not seen: replicas that are what it asked for are ours.
+func TestRecallOfAWrite(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		set, asked  models.Capacity
+		runs, shown int
+	}{
+		{models.Warm(3), models.Warm(7), 7, 7},
+		{models.Warm(3), models.Warm(7), 3, 3},
+		{models.Warm(3), models.Warm(7), 9, 3},
+		{models.Warm(7), models.Warm(3), 3, 3},
+		{models.Warm(7), models.Warm(3), 7, 7},
+		{models.Capacity{}, models.Warm(7), 7, 7},
+	} {
+		f := newFixture(t, openfaastest.Config{}, nil)
+		f.Autoscale("fn", c.runs)
+		actuators.Recall(f.actuator, target("fn"), c.set, c.asked)
+		f.shows(t, c.shown)
+		// Only the first look tells: what OpenFaaS does later is its own.
+		f.Autoscale("fn", 11)
+		if c.set.Levers() != 0 {
+			f.shows(t, c.shown)
+		}
+		f.have(t, 12, 12)
+		actuators.Recall(f.actuator, target("fn"), c.set, c.asked)
+		f.shows(t, 12)
+	}
 }
 
 // TestErosion tells what the platform's own scaling may have done.
@@ -321,7 +351,7 @@ func TestRestore(t *testing.T) {
 			f.Autoscale("fn", c.runs)
 			if c.recalled {
 				f.actuator = newActuator(t, f.Server, edit)
-				actuators.Recall(f.actuator, target("fn"), models.Warm(4))
+				actuators.Recall(f.actuator, target("fn"), models.Warm(4), models.Capacity{})
 			}
 			obs, err := f.actuator.Observe(t.Context(), target("fn"))
 			if err != nil {
@@ -335,5 +365,32 @@ func TestRestore(t *testing.T) {
 			// Either way the floor is given back, so that the restore counts as done.
 			f.shows(t, 1)
 		})
+	}
+}
+
+// TestLostAnswer loses the answer to a write that had its effect, or did not: the next look tells which, and the floor is not
+// taken for replicas that OpenFaaS added.
+func TestLostAnswer(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{2, 7} {
+		f := newFixture(t, openfaastest.Config{}, func(c *openfaas.Config) { c.Edition, c.Lower = openfaas.EditionPro, openfaas.LowerWrite })
+		f.have(t, 4, 4)
+		f.Inject(1, faulttest.Dropped().On(openfaastest.OpScale).ButDone())
+		wantKind(t, "answer lost", f.apply(t, "fn", n), models.KindTransient)
+		f.shows(t, n)
+		f.Inject(1, faulttest.Dropped().On(openfaastest.OpScale))
+		wantKind(t, "request lost", f.apply(t, "fn", 3), models.KindTransient)
+		f.shows(t, n)
+		// Something in between says 200, and the gateway has heard nothing.
+		f.Inject(1, faulttest.Malformed().On(openfaastest.OpScale))
+		if err := f.apply(t, "fn", 1); err != nil {
+			t.Fatal(err)
+		}
+		f.shows(t, n)
+		f.have(t, 1, 1)
+		f.have(t, n, n)
+		// The doubt is over: what OpenFaaS does now is its own.
+		f.Autoscale("fn", 9)
+		f.shows(t, n)
 	}
 }

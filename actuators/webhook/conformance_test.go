@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"pilotlight/actuators/actuatorstest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/actuators/webhook"
 	"pilotlight/models"
 )
@@ -34,7 +35,7 @@ func platform(t *testing.T, levers []string) actuatorstest.Platform {
 	r := newReceiver(t, refs...)
 	p := actuatorstest.Platform{
 		Actuator: newActuator(t, r, func(c *webhook.Config) { c.Levers = levers }), Unknown: target("nobody"),
-		Writes: func() int { writes, _ := r.count(); return writes }, Stall: r.stall, Clock: day,
+		Writes: r.Writes, Stall: r.Stall, Clock: day,
 	}
 	for _, ref := range refs {
 		p.Targets = append(p.Targets, target(ref))
@@ -52,7 +53,7 @@ func platform(t *testing.T, levers []string) actuatorstest.Platform {
 	p.Fail = func(kind models.ErrorKind) bool {
 		code, ok := faults[kind]
 		if ok {
-			r.spoil(status(code))
+			r.Inject(1, faulttest.Status(code))
 		}
 		return ok
 	}
@@ -66,19 +67,26 @@ func TestUnobserved(t *testing.T) {
 	zero := 0
 	a := newActuator(t, r, func(c *webhook.Config) { c.ObserveURL, c.Initial.Warm = "", &zero })
 	o, err := a.Observe(t.Context(), target("a"))
-	if err != nil || o.Capacity != models.Warm(0) || o.Ready != -1 || o.Note == "" {
+	if err != nil || o.Capacity != models.Warm(0) || o.Ready != -1 || o.Note == "" || !o.Assumed {
 		t.Errorf("before anything was accepted: %+v, %v", o, err)
 	}
 	if err := a.Apply(t.Context(), target("a"), action("a", models.Warm(3))); err != nil {
 		t.Fatal(err)
 	}
-	if o, err := a.Observe(t.Context(), target("a")); err != nil || o.Capacity != models.Warm(3) || o.Ready != -1 {
+	if o, err := a.Observe(t.Context(), target("a")); err != nil || o.Capacity != models.Warm(3) || o.Ready != -1 || o.Assumed {
 		t.Errorf("after 3 were accepted: %+v, %v", o, err)
 	}
-	r.spoil(status(http.StatusServiceUnavailable))
-	wantKind(t, "refused", a.Apply(t.Context(), target("a"), action("a", models.Warm(5))), models.KindTransient)
-	if o, err := a.Observe(t.Context(), target("a")); err != nil || o.Capacity != models.Warm(3) {
-		t.Errorf("a refusal changed what is known: %+v, %v", o, err)
+	for code, doubted := range map[int]bool{http.StatusForbidden: false, http.StatusServiceUnavailable: true} {
+		r.Inject(1, faulttest.Status(code))
+		if err := a.Apply(t.Context(), target("a"), action("a", models.Warm(5))); err == nil {
+			t.Errorf("status %d is no error", code)
+		}
+		if o, err := a.Observe(t.Context(), target("a")); err != nil || o.Capacity != models.Warm(3) || o.Assumed != doubted {
+			t.Errorf("after status %d: %+v, %v; in doubt %t is wanted", code, o, err, doubted)
+		}
+		if err := a.Apply(t.Context(), target("a"), action("a", models.Warm(3))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if o, err := a.Observe(t.Context(), target("b")); err != nil || o.Capacity != models.Warm(0) {
 		t.Errorf("another target: %+v, %v", o, err)

@@ -7,6 +7,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -41,6 +42,8 @@ type Actuator struct {
 	// of which it is only known from the journal.
 	accepted map[models.TargetID]models.Capacity
 	recalled map[models.TargetID]bool
+	// doubted are the targets of which the last request may have been carried out or not.
+	doubted map[models.TargetID]bool
 }
 
 var (
@@ -63,6 +66,7 @@ func New(name string, config Config, deps Deps) (*Actuator, error) {
 	a := &Actuator{
 		config: config, secret: source{config.SecretFile, config.SecretEnv, deps.Lookup}, now: deps.Now,
 		accepted: make(map[models.TargetID]models.Capacity), recalled: make(map[models.TargetID]bool),
+		doubted: make(map[models.TargetID]bool),
 	}
 	for _, lever := range config.Levers {
 		l, _ := leverNamed(lever)
@@ -137,22 +141,38 @@ func (a *Actuator) Apply(ctx context.Context, target models.Target, action model
 	}
 	header.Set("Content-Type", "application/json")
 	_, err = a.client.Write(ctx, webapi.Request{Op: op, Method: http.MethodPost, URL: a.config.URL, Header: header, Body: content})
-	if err != nil {
-		return err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.accepted[target.ID] = a.accepted[target.ID].Merge(action.To)
-	delete(a.recalled, target.ID)
-	return nil
+	a.remember(target.ID, action.To, err)
+	return err
 }
 
-// Recall implements actuators.Recaller, so that without an observe_url a restart forgets nothing that the receiver accepted.
-func (a *Actuator) Recall(target models.Target, set models.Capacity) {
+// remember keeps what the receiver has accepted, and whether that is still so after a request that ended with the error.
+func (a *Actuator) remember(id models.TargetID, to models.Capacity, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, known := a.accepted[target.ID]; !known {
+	failed, sent := errors.AsType[*actuators.Error](err)
+	switch {
+	case err == nil:
+		a.accepted[id] = a.accepted[id].Merge(to)
+		delete(a.recalled, id)
+		delete(a.doubted, id)
+	case sent && (failed.Kind == models.KindTimeout || failed.Kind == models.KindTransient):
+		a.doubted[id] = true
+	}
+}
+
+// Recall implements actuators.Recaller, so that without an observe_url a restart forgets neither what the receiver accepted nor
+// what it may have accepted.
+func (a *Actuator) Recall(target models.Target, set, asked models.Capacity) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, known := a.accepted[target.ID]; known || a.doubted[target.ID] {
+		return
+	}
+	if set.Levers() != 0 {
 		a.accepted[target.ID], a.recalled[target.ID] = set.Only(a.levers), true
+	}
+	if asked.Levers() != 0 {
+		a.doubted[target.ID] = true
 	}
 }
 
@@ -172,13 +192,18 @@ func (a *Actuator) remembered(id models.TargetID) models.Observation {
 	initial := a.config.Initial.capacity().Only(a.levers)
 	accepted, ok := a.accepted[id]
 	if !ok {
-		return models.Observation{Capacity: initial, Ready: -1, Note: "nothing was accepted since the start, and there is no observe_url to ask"}
+		return models.Observation{Capacity: initial, Ready: -1, Assumed: true, Note: "nothing was accepted since the start, and there is no observe_url to ask"}
 	}
-	note := "what the receiver accepted last; there is no observe_url to ask"
-	if a.recalled[id] {
-		note = "what the receiver accepted last, before the start, as the journal knows; there is no observe_url to ask"
+	o := models.Observation{
+		Capacity: initial.Merge(accepted), Ready: -1, Assumed: a.doubted[id], Note: "what the receiver accepted last; there is no observe_url to ask",
 	}
-	return models.Observation{Capacity: initial.Merge(accepted), Ready: -1, Note: note}
+	switch {
+	case o.Assumed:
+		o.Note = "what the receiver accepted before a request of which it is not known whether it was carried out; there is no observe_url to ask"
+	case a.recalled[id]:
+		o.Note = "what the receiver accepted last, before the start, as the journal knows; there is no observe_url to ask"
+	}
+	return o
 }
 
 // withQuery adds the names of the target to an address.

@@ -16,7 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotlight/actuators"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/actuators/webhook"
+	"pilotlight/actuators/webhook/webhooktest"
 	"pilotlight/models"
 )
 
@@ -35,7 +37,7 @@ func TestBody(t *testing.T) {
 		"from":   map[string]any{"warm": 0.0}, "to": map[string]any{"warm": 3.0, "keep_alive_s": 600.0},
 		"issued": "2026-03-02T12:00:00Z", "expires": "2026-03-02T12:02:00Z",
 	}
-	if diff := cmp.Diff(want, r.last); diff != "" {
+	if diff := cmp.Diff(want, r.Last()); diff != "" {
 		t.Errorf("body (-want +got):\n%s", diff)
 	}
 	page, err := os.ReadFile("../../docs/platforms/webhook.md")
@@ -48,7 +50,7 @@ func TestBody(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &example); err != nil {
 		t.Fatalf("the page's example: %v", err)
 	}
-	if diff := cmp.Diff(shapeOf(example), shapeOf(r.last)); diff != "" {
+	if diff := cmp.Diff(shapeOf(example), shapeOf(r.Last())); diff != "" {
 		t.Errorf("keys and types of the page's example (-) and of what is sent (+):\n%s", diff)
 	}
 }
@@ -82,18 +84,18 @@ func TestRepeatedRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The request is carried out, and its answer lost.
-	r.lose()
+	r.Inject(1, faulttest.Dropped().ButDone())
 	act := action("fn", models.Warm(4))
 	for range 2 {
 		if err := outer.Apply(t.Context(), target("fn"), act); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if writes, requests := r.count(); writes != 1 || requests != 3 {
+	if writes, requests := r.Writes(), r.Requests(); writes != 1 || requests != 3 {
 		t.Errorf("%d writes by %d requests, want 1 by 3", writes, requests)
 	}
-	if want := []string{act.ID, act.ID, act.ID}; !slices.Equal(r.ids, want) {
-		t.Errorf("ids %q, want %q", r.ids, want)
+	if want := []string{act.ID, act.ID, act.ID}; !slices.Equal(r.IDs(), want) {
+		t.Errorf("ids %q, want %q", r.IDs(), want)
 	}
 }
 
@@ -106,10 +108,7 @@ func TestRetryAfter(t *testing.T) {
 	} {
 		r := newReceiver(t, "fn")
 		a := newActuator(t, r, nil)
-		r.spoil(func(w http.ResponseWriter) {
-			w.Header().Set("Retry-After", text)
-			w.WriteHeader(http.StatusTooManyRequests)
-		})
+		r.Inject(1, faulttest.Headed(http.StatusTooManyRequests, http.Header{"Retry-After": {text}}))
 		err := a.Apply(t.Context(), target("fn"), action("fn", models.Warm(1)))
 		if e, ok := errors.AsType[*actuators.Error](err); !ok || e.Kind != models.KindThrottled || e.RetryAfter != want {
 			t.Errorf("Retry-After %q: %v, want a wait of %s", text, err, want)
@@ -127,17 +126,14 @@ func TestRedirect(t *testing.T) {
 		r := newReceiver(t, "fn")
 		// As after decoding an http block, whose default is to follow.
 		a := newActuator(t, r, func(c *webhook.Config) { c.HTTP.FollowRedirects = true })
-		answer := func(w http.ResponseWriter) {
-			w.Header().Set("Location", other.URL)
-			w.WriteHeader(code)
-		}
-		r.spoil(answer)
+		answer := faulttest.Headed(code, http.Header{"Location": {other.URL}})
+		r.Inject(1, answer)
 		err := a.Apply(t.Context(), target("fn"), action("fn", models.Warm(1)))
 		wantKind(t, "post", err, models.KindPermanent)
 		if err != nil && !strings.Contains(err.Error(), "redirects are not followed") {
 			t.Errorf("error %q gives no advice", err)
 		}
-		r.spoil(answer)
+		r.Inject(1, answer)
 		_, err = a.Observe(t.Context(), target("fn"))
 		wantKind(t, "get", err, models.KindPermanent)
 	}
@@ -171,7 +167,7 @@ func TestAnswers(t *testing.T) {
 			t.Parallel()
 			r := newReceiver(t, "fn")
 			a := newActuator(t, r, nil)
-			r.spoil(func(w http.ResponseWriter) { _, _ = w.Write([]byte(tc.answer)) }) // the client may have gone
+			r.Inject(1, faulttest.Body(tc.answer))
 			got, err := a.Observe(t.Context(), target("fn"))
 			if tc.kind != "" {
 				wantKind(t, name, err, tc.kind)
@@ -185,22 +181,16 @@ func TestAnswers(t *testing.T) {
 // TestBrokenConnections checks what is not even an answer.
 func TestBrokenConnections(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(http.ResponseWriter){
-		"dropped": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
-		"half": func(w http.ResponseWriter) {
-			w.Header().Set("Content-Length", "200")
-			_, _ = w.Write([]byte(`{"capacity":`)) // then the connection is cut, as less than promised was written
-		},
-	} {
+	for name, fault := range map[string]faulttest.Fault{"dropped": faulttest.Dropped(), "half": faulttest.HalfClosed()} {
 		r := newReceiver(t, "fn")
 		a := newActuator(t, r, nil)
-		r.spoil(spoil)
+		r.Inject(1, fault)
 		_, err := a.Observe(t.Context(), target("fn"))
 		wantKind(t, name, err, models.KindTransient)
 	}
 	r := newReceiver(t, "fn")
 	a := newActuator(t, r, nil)
-	r.server.Close()
+	r.Close()
 	err := a.Apply(t.Context(), target("fn"), action("fn", models.Warm(1)))
 	wantKind(t, "closed", err, models.KindTransient)
 	if err != nil && strings.Contains(err.Error(), "/scale") {
@@ -219,9 +209,7 @@ func TestSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	const second = "whsec_c2Vjb25kIHNlY3JldCBvZiB0aGUgdGVzdHM="
-	r.mu.Lock()
-	r.secret = second
-	r.mu.Unlock()
+	r.SetSecret(second)
 	wantKind(t, "old secret", apply(), models.KindUnauthorized)
 	for name, tc := range map[string]struct{ text, want string }{
 		"short": {"whsec_c2hvcnQ=", "needs 24"}, "no base64": {"whsec_***", "base64"}, "empty": {"", "needs 24"},
@@ -246,7 +234,7 @@ func TestSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantKind(t, "no file", apply(), models.KindUnauthorized)
-	if _, requests := r.count(); requests != 3 {
+	if requests := r.Requests(); requests != 3 {
 		t.Errorf("%d requests, want 3: those without a secret must not be sent", requests)
 	}
 }
@@ -255,12 +243,12 @@ func TestSecretFromEnvironment(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, "fn")
 	config := webhook.DefaultConfig()
-	config.URL, config.SecretEnv = r.server.URL+"/scale", "HOOK_SECRET"
+	config.URL, config.SecretEnv = r.URL(), "HOOK_SECRET"
 	deps := webhook.Deps{Now: day}
 	if _, err := webhook.New("hook", config, deps); err == nil || !strings.Contains(err.Error(), "HOOK_SECRET is not set") {
 		t.Errorf("without the variable: %v", err)
 	}
-	deps.Lookup = func(name string) (string, bool) { return secretText, name == "HOOK_SECRET" }
+	deps.Lookup = func(name string) (string, bool) { return webhooktest.Secret, name == "HOOK_SECRET" }
 	a, err := webhook.New("hook", config, deps)
 	if err != nil {
 		t.Fatal(err)
@@ -333,16 +321,29 @@ func TestRecall(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, "fn")
 	a := newActuator(t, r, func(c *webhook.Config) { c.ObserveURL, c.Levers = "", []string{"warm"} })
-	actuators.Recall(a, target("fn"), models.Warm(4).WithMax(9))
+	actuators.Recall(a, target("fn"), models.Warm(4).WithMax(9), models.Capacity{})
 	obs, err := a.Observe(t.Context(), target("fn"))
-	if err != nil || obs.Capacity != models.Warm(4) || !strings.Contains(obs.Note, "before the start") {
+	if err != nil || obs.Capacity != models.Warm(4) || obs.Assumed || !strings.Contains(obs.Note, "before the start") {
 		t.Errorf("Observe = %+v, %v", obs, err)
 	}
 	if err := a.Apply(t.Context(), target("fn"), action("fn", models.Warm(6))); err != nil {
 		t.Fatal(err)
 	}
-	actuators.Recall(a, target("fn"), models.Warm(4))
+	actuators.Recall(a, target("fn"), models.Warm(4), models.Warm(5))
 	if obs, _ := a.Observe(t.Context(), target("fn")); obs.Capacity != models.Warm(6) || strings.Contains(obs.Note, "before the start") {
 		t.Errorf("Observe = %+v", obs)
+	}
+}
+
+// TestRecallOfAWrite goes by what was accepted before a restart, and says that it may not be so any more.
+func TestRecallOfAWrite(t *testing.T) {
+	t.Parallel()
+	for _, set := range []models.Capacity{{}, models.Warm(4)} {
+		a := newActuator(t, newReceiver(t, "fn"), func(c *webhook.Config) { c.ObserveURL = "" })
+		actuators.Recall(a, target("fn"), set, models.Warm(6))
+		obs, err := a.Observe(t.Context(), target("fn"))
+		if err != nil || obs.Capacity != set || !obs.Assumed {
+			t.Errorf("set %s: Observe = %+v, %v", set, obs, err)
+		}
 	}
 }

@@ -236,6 +236,11 @@ func (e *Engine) readBack(ctx context.Context, w *write, out *models.Outcome) bo
 		u.observed, u.observeErr = false, err
 		return false
 	}
+	if o.Assumed {
+		// It confirms and refutes nothing: what was answered is all that is known.
+		u.observed = false
+		return false
+	}
 	u.observed, u.observation, u.observeErr, u.observedAt = true, o, nil, w.looked
 	e.noteShare(u)
 	out.Observed = o.Capacity

@@ -37,25 +37,33 @@ func (p *renewing) Observe(ctx context.Context, t models.Target) (models.Observa
 	return o, err
 }
 
-// forgetful is a platform that shows nothing: its actuator remembers what it sent.
+// forgetful is a platform that shows nothing: its actuator remembers what was accepted, and whether it heard the last answer.
 type forgetful struct {
 	*fakePlatform
-	sent map[models.TargetID]models.Capacity
+	sent    map[models.TargetID]models.Capacity
+	doubted bool
 }
 
-func (p *forgetful) Recall(t models.Target, set models.Capacity) {
+func newForgetful(p *fakePlatform) actuators.Actuator {
+	return &forgetful{fakePlatform: p, sent: map[models.TargetID]models.Capacity{}}
+}
+
+func (p *forgetful) Recall(t models.Target, set, _ models.Capacity) {
 	if _, known := p.sent[t.ID]; !known {
 		p.sent[t.ID] = set
 	}
 }
 
 func (p *forgetful) Observe(_ context.Context, t models.Target) (models.Observation, error) {
-	return models.Observation{Capacity: models.Warm(0).Merge(p.sent[t.ID]), Ready: -1}, nil
+	return models.Observation{Capacity: models.Warm(0).Merge(p.sent[t.ID]), Ready: -1, Assumed: p.doubted}, nil
 }
 
 func (p *forgetful) Apply(ctx context.Context, t models.Target, a models.Action) error {
-	p.sent[t.ID] = a.To
-	return p.fakePlatform.Apply(ctx, t, a)
+	err := p.fakePlatform.Apply(ctx, t, a)
+	if p.doubted = err != nil; err == nil {
+		p.sent[t.ID] = a.To
+	}
+	return err
 }
 
 // newHeld makes a rig on a platform around the fake.
@@ -227,14 +235,11 @@ func why(r *rig, id models.TargetID) string {
 func TestRecall(t *testing.T) {
 	t.Parallel()
 	for _, reload := range []bool{false, true} {
-		fresh := func(p *fakePlatform) actuators.Actuator {
-			return &forgetful{p, map[models.TargetID]models.Capacity{}}
-		}
-		r := newHeld(t, fresh)
+		r := newHeld(t, newForgetful)
 		r.steps(60, 120)
 		set, original := r.byID["a"].marks.Set, r.byID["a"].marks.Original
 		writes := r.platform.count()
-		r.parts.Actuators = map[string]actuators.Actuator{"platform": actuators.WithGate(fresh(r.platform), r.gate.Permit)}
+		r.parts.Actuators = map[string]actuators.Actuator{"platform": actuators.WithGate(newForgetful(r.platform), r.gate.Permit)}
 		if reload {
 			if err := r.Reload(r.parts); err != nil {
 				t.Fatal(err)

@@ -329,7 +329,7 @@ func (e *Engine) reassign(u *unit) bool {
 	u.resetAdvice()
 	u.unseen, u.refused = backoff{}, backoff{} // what was refused may be allowed now
 	u.rehome(e.deps.Clock().UTC())
-	actuators.Recall(actuator, u.target, u.marks.Set)
+	u.tell()
 	return true
 }
 

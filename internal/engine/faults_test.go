@@ -150,6 +150,27 @@ func TestWriteInDoubtIsLookedAtLater(t *testing.T) {
 	}
 }
 
+// TestPlatformThatCannotBeAsked loses the answer to a write there: it ends as unknown, and what the adapter only assumes neither
+// refutes it nor looks like somebody else's change. TestRecall restarts on such a platform.
+func TestPlatformThatCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	r := newHeld(t, newForgetful)
+	r.platform.late = &actuators.Error{Kind: models.KindTimeout, Op: "post", Err: errors.New("no answer")}
+	r.steps(60, 60)
+	if n := len(r.journal.of(models.EventOutcome)); n != 0 || r.platform.count() != 1 {
+		t.Fatalf("%d writes and %d outcomes right after the write, want one whose outcome is open", r.platform.count(), n)
+	}
+	r.platform.late = nil
+	r.steps(61, 61)
+	outcomes := r.journal.of(models.EventOutcome)
+	if len(outcomes) != 2 || outcomes[0].Outcome.Status != models.OutcomeUnknown || outcomes[1].Outcome.Status != models.OutcomeApplied {
+		t.Errorf("outcomes %+v, want one unknown and one applied", outcomes)
+	}
+	if n := len(r.journal.of(models.EventNotice)); n != 0 {
+		t.Errorf("our own change counts as somebody else's: %d notices", n)
+	}
+}
+
 // TestStopDuringAWrite ends the context of a Step within Apply: the next process must know of the write.
 func TestStopDuringAWrite(t *testing.T) {
 	t.Parallel()

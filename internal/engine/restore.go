@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"pilotlight/actuators"
 	"pilotlight/models"
 )
 
@@ -99,7 +98,7 @@ func (e *Engine) memento(id models.TargetID, r *remembered, open *models.Action)
 		u.target.Actuator, u.target.Ref = open.Actuator, open.Ref
 	}
 	u.actuator = e.parts.Actuators[u.target.Actuator]
-	actuators.Recall(u.actuator, u.target, u.marks.Set)
+	u.tell()
 	return u
 }
 

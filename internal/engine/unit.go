@@ -133,10 +133,19 @@ func (e *Engine) newUnit(sourceName string, found *collectors.TargetData, a Assi
 	if r := e.restored[u.id]; r != nil {
 		u.recall(r)
 		u.rehome(e.deps.Clock().UTC())
-		actuators.Recall(u.actuator, u.target, u.marks.Set)
+		u.tell()
 		delete(e.restored, u.id)
 	}
 	return u, nil
+}
+
+// tell tells the actuator what the journal knows about the target.
+func (u *unit) tell() {
+	var asked models.Capacity
+	if u.open != nil {
+		asked = u.open.To
+	}
+	actuators.Recall(u.actuator, u.target, u.marks.Set, asked)
 }
 
 // recall gives a new unit what is remembered of it.

@@ -113,6 +113,18 @@ func (s *Server) Reserve(tb testing.TB, name string, concurrency int) {
 	s.change(tb, name, func(f *function) { f.reserved = concurrency })
 }
 
+// Provisioned returns the provisioned concurrency that was asked for last, 0 for none.
+func (s *Server) Provisioned(tb testing.TB, name, qualifier string) int {
+	tb.Helper()
+	n := 0
+	s.change(tb, name, func(f *function) {
+		if config := f.configs[qualifier]; config != nil {
+			n = config.requested
+		}
+	})
+	return n
+}
+
 // FailAllocation makes the next allocation of a version or alias end as FAILED for that reason.
 func (s *Server) FailAllocation(tb testing.TB, name, qualifier, reason string) {
 	tb.Helper()

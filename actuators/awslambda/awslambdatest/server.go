@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"pilotlight/actuators/faulttest"
 )
 
 // The operations, as they are called in Call and Fault.
@@ -129,18 +131,16 @@ type Server struct {
 	// scaling is the model of Application Auto Scaling.
 	scaling *model
 	http    *httptest.Server
+	*faulttest.Script
 
 	mu         sync.Mutex
 	now        time.Time
 	functions  map[string]*function
 	mappings   map[string]*mapping
 	scalables  map[string]*scalable
-	faults     []Fault
-	stalled    *stall
 	calls      []Call
 	violations []string
 	writes     int
-	before     func(op string)
 }
 
 // New starts a server, and stops it when the test ends. The test fails if a request or an answer broke the model, unless the
@@ -156,6 +156,7 @@ func New(tb testing.TB, config Config) *Server {
 		config: config, lambda: loaded[0], scaling: loaded[1], now: config.Start, functions: make(map[string]*function),
 		mappings: make(map[string]*mapping), scalables: make(map[string]*scalable),
 	}
+	s.Script = faulttest.NewScript(s.strike)
 	s.http = httptest.NewServer(s)
 	tb.Cleanup(func() {
 		s.http.CloseClientConnections()
@@ -213,13 +214,6 @@ func (s *Server) Writes() int {
 	return s.writes
 }
 
-// BeforeAnswer sets a function that is called with the operation before each request is carried out; nil is none.
-func (s *Server) BeforeAnswer(call func(op string)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.before = call
-}
-
 // TakeViolations returns in what the requests and answers so far broke the model, and forgets it.
 func (s *Server) TakeViolations() []string {
 	s.mu.Lock()
@@ -263,27 +257,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, op *operation, la
 		s.violated(wrong...)
 		return input, s.fail(w, op, &failure{"ValidationException", strings.Join(wrong, "; ")})
 	}
-	if !s.waitWhileStalled(r) {
-		return input, 0
-	}
-	s.mu.Lock()
-	before := s.before
-	s.mu.Unlock()
-	if before != nil {
-		before(op.name)
-	}
-	fault := s.nextFault(op.name)
-	if fault != nil && !fault.AfterEffect {
-		return input, s.strike(w, op, fault)
-	}
-	output, failed := s.carryOut(op.name, input)
-	switch {
-	case fault != nil:
-		return input, s.strike(w, op, fault)
-	case failed != nil:
-		return input, s.fail(w, op, failed)
-	}
-	return input, s.answer(w, op, output)
+	return input, s.Play(w, r, op.name, func() func() int {
+		output, failed := s.carryOut(op.name, input)
+		return func() int {
+			if failed != nil {
+				return s.fail(w, op, failed)
+			}
+			return s.answer(w, op, output)
+		}
+	})
 }
 
 // answer checks an output against the model and sends it.
@@ -305,6 +287,9 @@ func (s *Server) answer(w http.ResponseWriter, op *operation, output map[string]
 
 // failure is an error to answer with.
 type failure struct{ code, message string }
+
+// Error implements error.
+func (f *failure) Error() string { return f.code + ": " + f.message }
 
 // fail checks that the operation may answer with the error, and sends it.
 func (s *Server) fail(w http.ResponseWriter, op *operation, f *failure) int {

@@ -121,6 +121,13 @@ func (s *Server) Field(name string, path ...string) string {
 	return string(data)
 }
 
+// Minimum returns the minimum of elastic instances of an app on Premium.
+func (s *Server) Minimum(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.apps[name].made.Minimum
+}
+
 // view returns an app as Azure shows it.
 func (a *app) view() map[string]any {
 	properties := map[string]any{

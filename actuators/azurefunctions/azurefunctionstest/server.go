@@ -25,6 +25,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"pilotlight/actuators/faulttest"
 )
 
 // The operations, as they are called in Call and Fault.
@@ -96,7 +98,9 @@ type Call struct {
 // Server is the fake.
 type Server struct {
 	config Config
+	routes []route
 	http   *httptest.Server
+	*faulttest.Script
 
 	mu         sync.Mutex
 	now        time.Time
@@ -105,12 +109,9 @@ type Server struct {
 	failing    map[string]*failure
 	tokens     map[string]bool
 	remaining  int
-	faults     []Fault
-	stalled    *stall
 	calls      []Call
 	violations []string
 	writes     int
-	before     func(op string)
 }
 
 // New starts a server, and stops it when the test ends. The test fails if a request or an answer was not as Azure would have
@@ -120,8 +121,9 @@ func New(tb testing.TB, config Config) *Server {
 	config = config.withDefaults()
 	s := &Server{
 		config: config, now: config.Start, apps: make(map[string]*app), operations: make(map[string]*operation),
-		failing: make(map[string]*failure), tokens: make(map[string]bool), remaining: 1000,
+		failing: make(map[string]*failure), tokens: make(map[string]bool), remaining: 1000, routes: routes(),
 	}
+	s.Script = faulttest.NewScript(s.strike, OpToken)
 	s.http = httptest.NewUnstartedServer(s)
 	// Clients that hang up are part of the tests.
 	s.http.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -210,13 +212,6 @@ func (s *Server) Writes() int {
 	return s.writes
 }
 
-// BeforeAnswer sets a function that is called with the operation before each request is carried out; nil is none.
-func (s *Server) BeforeAnswer(call func(op string)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.before = call
-}
-
 // TakeViolations returns in what the requests and answers so far were wrong, and forgets it.
 func (s *Server) TakeViolations() []string {
 	s.mu.Lock()
@@ -262,14 +257,14 @@ func routes() []route {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := Call{Path: r.URL.Path, Query: r.URL.RawQuery}
 	var names []string
-	for _, c := range routes() {
+	for _, c := range s.routes {
 		if m := c.path.FindStringSubmatch(r.URL.Path); m != nil && c.method == r.Method {
 			call.Op, names = c.op, m[1:]
 		}
 	}
 	if call.Op == "" {
 		s.violated("%s %s is no known request", r.Method, r.URL.EscapedPath())
-		s.fail(w, armError(http.StatusNotFound, "InvalidResourceType", "The resource type could not be found."), 0)
+		s.fail(w, armError(http.StatusNotFound, "InvalidResourceType", "The resource type could not be found."))
 		return
 	}
 	call.Status = s.serve(w, r, &call, names)
@@ -281,34 +276,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve checks a request, carries it out and answers.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, call *Call, names []string) int {
 	body, refused := s.read(r, call)
-	if !s.waitWhileStalled(r) {
-		return 0
-	}
-	s.mu.Lock()
-	before := s.before
-	s.mu.Unlock()
-	if before != nil {
-		before(call.Op)
-	}
-	fault := s.nextFault(call.Op)
-	if fault != nil && !fault.AfterEffect {
-		return s.strike(w, fault)
-	}
-	answer := answer{status: http.StatusOK}
-	if refused == nil {
-		refused = s.carryOut(call, names, body, &answer)
-	}
-	switch {
-	case fault != nil:
-		return s.strike(w, fault)
-	case refused != nil:
-		return s.fail(w, refused, 0)
-	}
-	s.checkAnswer(call.Op, answer.body)
-	for name, value := range answer.header {
-		w.Header().Set(name, value)
-	}
-	return s.send(w, answer.status, answer.body)
+	return s.Play(w, r, call.Op, func() func() int {
+		answer := answer{status: http.StatusOK}
+		if refused == nil {
+			refused = s.carryOut(call, names, body, &answer)
+		}
+		return func() int {
+			if refused != nil {
+				return s.fail(w, refused)
+			}
+			s.checkAnswer(call.Op, answer.body)
+			for name, value := range answer.header {
+				w.Header().Set(name, value)
+			}
+			return s.send(w, answer.status, answer.body)
+		}
+	})
 }
 
 // answer is what a request is answered with.
@@ -346,6 +329,9 @@ type failure struct {
 	web bool
 }
 
+// Error implements error.
+func (f *failure) Error() string { return f.code + ": " + f.message }
+
 func armError(status int, code, message string) *failure {
 	return &failure{status: status, code: code, message: message}
 }
@@ -355,10 +341,7 @@ func webError(status int, code, message string) *failure {
 }
 
 // fail sends an error.
-func (s *Server) fail(w http.ResponseWriter, f *failure, retryAfter time.Duration) int {
-	if retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
-	}
+func (s *Server) fail(w http.ResponseWriter, f *failure) int {
 	w.Header().Set("X-Ms-Failure-Cause", "gateway")
 	if f.web {
 		return s.send(w, f.status, map[string]any{

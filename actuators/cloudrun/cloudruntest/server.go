@@ -13,11 +13,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"pilotlight/actuators/faulttest"
 )
 
 // The operations, as they are called in Call and Fault.
@@ -70,6 +71,7 @@ type Server struct {
 	config Config
 	model  *model
 	http   *httptest.Server
+	*faulttest.Script
 
 	mu         sync.Mutex
 	now        time.Time
@@ -77,12 +79,9 @@ type Server struct {
 	operations map[string]*operation
 	failing    map[string]*failure
 	tokens     map[string]bool
-	faults     []Fault
-	stalled    *stall
 	calls      []Call
 	violations []string
 	writes     int
-	before     func(op string)
 }
 
 // New starts a server, and stops it when the test ends. The test fails if a request or an answer broke the document, unless
@@ -98,6 +97,7 @@ func New(tb testing.TB, config Config) *Server {
 		config: config, model: m, now: config.Start, services: make(map[string]*service), operations: make(map[string]*operation),
 		failing: make(map[string]*failure), tokens: make(map[string]bool),
 	}
+	s.Script = faulttest.NewScript(s.strike, OpToken)
 	s.http = httptest.NewServer(s)
 	tb.Cleanup(func() {
 		s.http.CloseClientConnections()
@@ -151,13 +151,6 @@ func (s *Server) Writes() int {
 	return s.writes
 }
 
-// BeforeAnswer sets a function that is called with the operation before each request is carried out; nil is none.
-func (s *Server) BeforeAnswer(call func(op string)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.before = call
-}
-
 // TakeViolations returns in what the requests and answers so far broke the document, and forgets it.
 func (s *Server) TakeViolations() []string {
 	s.mu.Lock()
@@ -198,28 +191,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve checks a request, carries it out and answers.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *method, call *Call) int {
 	req, refused := s.read(r, c, call)
-	if !s.waitWhileStalled(r) {
-		return 0
-	}
-	s.mu.Lock()
-	before := s.before
-	s.mu.Unlock()
-	if before != nil {
-		before(call.Op)
-	}
-	fault := s.nextFault(call.Op)
-	if fault != nil && !fault.AfterEffect {
-		return s.strike(w, fault)
-	}
-	var out map[string]any
-	if refused == nil {
-		out, refused = s.carryOut(call, req)
-	}
+	return s.Play(w, r, call.Op, func() func() int {
+		var out map[string]any
+		if refused == nil {
+			out, refused = s.carryOut(call, req)
+		}
+		return func() int { return s.answer(w, c, call, out, refused) }
+	})
+}
+
+// answer checks what is answered, and sends it.
+func (s *Server) answer(w http.ResponseWriter, c *method, call *Call, out map[string]any, refused *failure) int {
 	switch {
-	case fault != nil:
-		return s.strike(w, fault)
 	case refused != nil:
-		return s.fail(w, refused, 0)
+		return s.fail(w, refused)
 	case c == nil:
 		return s.send(w, http.StatusOK, out)
 	}
@@ -252,6 +237,9 @@ type failure struct {
 	details []any
 }
 
+// Error implements error.
+func (f *failure) Error() string { return f.status + ": " + f.message }
+
 // badRequest refuses fields.
 func badRequest(wrong ...violation) *failure {
 	fields := make([]any, len(wrong))
@@ -267,10 +255,7 @@ func badRequest(wrong ...violation) *failure {
 }
 
 // fail sends an error as Google's front end does.
-func (s *Server) fail(w http.ResponseWriter, f *failure, retryAfter time.Duration) int {
-	if retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
-	}
+func (s *Server) fail(w http.ResponseWriter, f *failure) int {
 	body := map[string]any{"code": f.code, "message": f.message, "status": f.status}
 	if len(f.details) > 0 {
 		body["details"] = f.details

@@ -22,6 +22,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"pilotlight/actuators/faulttest"
 )
 
 // token is what requests must bear.
@@ -33,6 +35,7 @@ const maxBody = 1 << 20
 // Server is a fake API server. It is safe for concurrent use.
 type Server struct {
 	http *httptest.Server
+	*faulttest.Script
 
 	mu       sync.Mutex
 	objects  map[string]map[string]any
@@ -41,8 +44,6 @@ type Server struct {
 	writes   int
 	denied   map[string]bool
 	missing  map[string]bool
-	faults   []Fault
-	stalled  *stall
 	before   func(method, path string)
 	synced   bool
 	awakened map[string]bool
@@ -53,7 +54,7 @@ func New(tb testing.TB) *Server {
 	tb.Helper()
 	s := &Server{
 		objects: map[string]map[string]any{}, version: 1000, denied: map[string]bool{}, missing: map[string]bool{},
-		synced: true, awakened: map[string]bool{},
+		synced: true, awakened: map[string]bool{}, Script: faulttest.NewScript(strike),
 	}
 	s.http = httptest.NewTLSServer(http.HandlerFunc(s.serve))
 	tb.Cleanup(s.http.Close)
@@ -220,37 +221,45 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if before != nil {
 		before(r.Method, r.URL.Path)
 	}
-	if !s.waitWhileStalled(r) {
-		return
-	}
-	if fault := s.nextFault(r.Method); fault != nil {
-		fault.strike(w)
-		return
-	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil || len(body) > maxBody {
-		fail(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "limit is 1048576", nil)
-		return
+	if err != nil {
+		return // the client went away
 	}
-	q, failure := s.parse(r)
-	if failure == nil {
-		var answer any
-		if answer, failure = s.answer(r, q, body); failure == nil {
-			writeJSON(w, http.StatusOK, answer)
-			return
+	s.Play(w, r, r.Method, func() func() int {
+		answer, failed := s.carryOut(r, body)
+		return func() int {
+			if failed != nil {
+				return fail(w, failed)
+			}
+			return writeJSON(w, http.StatusOK, answer)
 		}
+	})
+}
+
+// carryOut checks a request and does what it asks for.
+func (s *Server) carryOut(r *http.Request, body []byte) (any, *failure) {
+	if len(body) > maxBody {
+		return nil, failing(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "limit is %d", maxBody)
 	}
-	fail(w, failure.code, failure.reason, failure.message, nil)
+	q, failed := s.parse(r)
+	if failed != nil {
+		return nil, failed
+	}
+	return s.answer(r, q, body)
 }
 
 // failure is an error to answer with.
 type failure struct {
 	code            int
 	reason, message string
+	details         map[string]any
 }
 
+// Error implements error.
+func (f *failure) Error() string { return f.reason + ": " + f.message }
+
 func failing(code int, reason, format string, args ...any) *failure {
-	return &failure{code, reason, fmt.Sprintf(format, args...)}
+	return &failure{code: code, reason: reason, message: fmt.Sprintf(format, args...)}
 }
 
 // query is what a request asks for.

@@ -14,12 +14,21 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"pilotlight/actuators/faulttest"
 )
 
 // The credentials that the gateway takes, which open nothing else.
 const (
 	User     = "admin"
 	Password = "not-a-secret"
+)
+
+// The operations, as they are called in Calls and in faults.
+const (
+	OpInfo  = "info"
+	OpGet   = "get"
+	OpScale = "scale"
 )
 
 // DefaultNamespace is where functions are whose request names no namespace.
@@ -47,11 +56,10 @@ type Server struct {
 	config Config
 	server *httptest.Server
 	t      *testing.T
+	*faulttest.Script
 
 	mu        sync.Mutex
 	functions map[string]*function
-	faults    []Fault
-	stalled   *stall
 	writes    int
 	calls     map[string]int
 	refused   []string
@@ -61,6 +69,7 @@ type Server struct {
 func New(t *testing.T, config Config) *Server {
 	t.Helper()
 	s := &Server{config: config, t: t, functions: map[string]*function{}, calls: map[string]int{}}
+	s.Script = faulttest.NewScript(nil)
 	s.server = httptest.NewServer(s)
 	t.Cleanup(func() {
 		s.server.Close()
@@ -116,7 +125,7 @@ func (s *Server) Writes() int {
 	return s.writes
 }
 
-// Calls returns how many requests of an operation came: "info", "get" or "scale".
+// Calls returns how many requests of an operation came.
 func (s *Server) Calls(op string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,9 +135,22 @@ func (s *Server) Calls(op string) int {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<16))
-	if err != nil || !s.waitWhileStalled(r) {
+	if err != nil {
 		return // the client went away
 	}
+	op, name := operation(r)
+	s.mu.Lock()
+	s.calls[op]++
+	s.mu.Unlock()
+	s.Play(w, r, op, func() func() int {
+		said := httptest.NewRecorder()
+		s.carryOut(said, r, op, name, body)
+		return func() int { return faulttest.Send(w, said) }
+	})
+}
+
+// carryOut does what a request asks for.
+func (s *Server) carryOut(w http.ResponseWriter, r *http.Request, op, name string, body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if user, password, _ := r.BasicAuth(); user != User || password != Password {
@@ -136,23 +158,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "invalid credentials", http.StatusUnauthorized)
 		return
 	}
-	op, name := operation(r)
-	s.calls[op]++
-	fault := s.nextFault(op)
-	if fault != nil && !fault.AfterEffect {
-		fault.answer(w)
-		return
-	}
-	if fault != nil {
-		defer fault.answer(w)
-		w = httptest.NewRecorder()
-	}
 	switch op {
-	case "info":
+	case OpInfo:
 		s.info(w)
-	case "get":
+	case OpGet:
 		s.get(w, r, name)
-	case "scale":
+	case OpScale:
 		s.scale(w, r, name, body)
 	default:
 		s.refuse(w, fmt.Sprintf("%s %s is no operation", r.Method, r.URL.Path))
@@ -162,13 +173,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // operation returns what a request asks for, and of which function.
 func operation(r *http.Request) (op, name string) {
 	if r.Method == http.MethodGet && r.URL.Path == "/system/info" {
-		return "info", ""
+		return OpInfo, ""
 	}
 	if name, ok := strings.CutPrefix(r.URL.Path, "/system/function/"); ok && r.Method == http.MethodGet && !strings.Contains(name, "/") {
-		return "get", name
+		return OpGet, name
 	}
 	if name, ok := strings.CutPrefix(r.URL.Path, "/system/scale-function/"); ok && r.Method == http.MethodPost && !strings.Contains(name, "/") {
-		return "scale", name
+		return OpScale, name
 	}
 	return "", ""
 }

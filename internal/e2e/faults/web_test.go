@@ -1,100 +1,94 @@
 package faults
 
 import (
-	"encoding/json"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"sync"
 	"testing"
 
 	promconfig "github.com/prometheus/common/config"
 
+	"pilotlight/actuators"
 	"pilotlight/actuators/actuatorstest"
+	"pilotlight/actuators/faulttest"
 	"pilotlight/actuators/openfaas"
 	"pilotlight/actuators/openfaas/openfaastest"
-	"pilotlight/actuators/published"
 	"pilotlight/actuators/webhook"
+	"pilotlight/actuators/webhook/webhooktest"
 	"pilotlight/models"
 )
 
-func openFaaS(t *testing.T) actuatorstest.Platform {
-	t.Helper()
-	server, config := openfaastest.New(t, openfaastest.Config{}), openfaas.DefaultConfig()
-	server.Deploy("fn", "")
-	config.URL, config.Edition, config.Lower = server.URL()+"/", openfaas.EditionPro, openfaas.LowerWrite
-	config.HTTP.BasicAuth = &promconfig.BasicAuth{Username: openfaastest.User, Password: openfaastest.Password}
-	a, err := openfaas.New("gateway", config, day)
-	if err != nil {
-		t.Fatal(err)
+// statuses returns the errors of a platform that answers with HTTP statuses only.
+func statuses(codes ...int) []named {
+	out := make([]named, len(codes))
+	for i, code := range codes {
+		out[i] = own(http.StatusText(code), faulttest.Status(code))
+		out[i].refuses = code < 500 || code == http.StatusNotImplemented || code == http.StatusInsufficientStorage
 	}
-	t.Cleanup(a.Close)
-	return actuatorstest.Platform{
-		Actuator: a, Targets: []models.Target{{ID: "f", Ref: "fn"}}, Writes: server.Writes, Settle: server.Settle, Clock: day,
-	}
+	return out
 }
 
-// receiver is what a webhook calls. It knows one target, and as the documentation tells receivers to, it carries out what has the
-// same idempotency key once.
-type receiver struct {
-	mu       sync.Mutex
-	capacity models.Capacity
-	known    map[string]bool
-	writes   int
-}
-
-// ServeHTTP implements http.Handler.
-func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if req.Method == http.MethodGet {
-		ready, _ := r.capacity.Warm()
-		if err := json.NewEncoder(w).Encode(map[string]any{"capacity": r.capacity, "ready": ready}); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
+func openFaaS(community bool) func(t *testing.T) stage {
+	return func(t *testing.T) stage {
+		t.Helper()
+		server, config := openfaastest.New(t, openfaastest.Config{CE: community}), openfaas.DefaultConfig()
+		server.Deploy("fn", "")
+		config.URL = server.URL() + "/"
+		if !community {
+			// The Community Edition is found out, and lowers by itself.
+			config.Edition, config.Lower = openfaas.EditionPro, openfaas.LowerWrite
 		}
-		return
+		config.HTTP.BasicAuth = &promconfig.BasicAuth{Username: openfaastest.User, Password: openfaastest.Password}
+		again := func() actuators.Actuator {
+			a, err := openfaas.New("gateway", config, day)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(a.Close)
+			return a
+		}
+		return stage{
+			Platform: actuatorstest.Platform{
+				Actuator: again(), Targets: []models.Target{{ID: "f", Ref: "fn"}}, Writes: server.Writes, Settle: server.Settle, Clock: day,
+			},
+			again: again, floor: func() int { return server.Replicas("fn") },
+			wire: &wire{
+				script: server.Script, reads: []string{openfaastest.OpInfo, openfaastest.OpGet}, writes: []string{openfaastest.OpScale},
+				own: statuses(400, 401, 403, 404, 409, 429, 500, 503, 504),
+			},
+		}
 	}
-	var body struct{ To models.Capacity }
-	if err := json.NewDecoder(req.Body).Decode(&body); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	if key := req.Header.Get("Idempotency-Key"); !r.known[key] {
-		r.known[key] = true
-		r.capacity = r.capacity.Merge(body.To)
-		r.writes++
-	}
-	w.WriteHeader(http.StatusAccepted)
 }
 
-func (r *receiver) count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.writes
-}
-
-func webHook(t *testing.T) actuatorstest.Platform {
-	t.Helper()
-	r, config := &receiver{capacity: models.Warm(0), known: map[string]bool{}}, webhook.DefaultConfig()
-	server := httptest.NewServer(r)
-	t.Cleanup(server.Close)
-	config.URL, config.ObserveURL = server.URL+"/scale", server.URL+"/state"
-	config.SecretFile = filepath.Join(t.TempDir(), "secret")
-	// This is the secret of nobody.
-	if err := os.WriteFile(config.SecretFile, []byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTw==\n"), 0o600); err != nil {
-		t.Fatal(err)
+// webHook returns a receiver that shows its capacity or does not.
+func webHook(shows bool) func(t *testing.T) stage {
+	return func(t *testing.T) stage {
+		t.Helper()
+		server, config := webhooktest.New(t, day, "fn"), webhook.DefaultConfig()
+		config.URL, config.SecretFile = server.URL(), server.SecretFile(t)
+		if shows {
+			config.ObserveURL = server.ObserveURL()
+		} else {
+			found := 3
+			config.Initial.Warm = &found
+		}
+		again := func() actuators.Actuator {
+			a, err := webhook.New("hook", config, webhook.Deps{Now: day})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(a.Close)
+			return a
+		}
+		return stage{
+			Platform: actuatorstest.Platform{Actuator: again(), Targets: []models.Target{{ID: "f", Ref: "fn"}}, Writes: server.Writes, Clock: day},
+			again:    again,
+			floor: func() int {
+				n, _ := server.Capacity("fn").Warm()
+				return n
+			},
+			wire: &wire{
+				script: server.Script, reads: []string{webhooktest.OpObserve}, writes: []string{webhooktest.OpScale},
+				own: statuses(400, 401, 404, 409, 410, 429, 500, 501, 503, 507), writesOnly: true, blind: !shows,
+			},
+		}
 	}
-	a, err := webhook.New("hook", config, webhook.Deps{Now: day})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(a.Close)
-	return actuatorstest.Platform{Actuator: a, Targets: []models.Target{{ID: "f", Ref: "fn"}}, Writes: r.count, Clock: day}
-}
-
-func publish(t *testing.T) actuatorstest.Platform {
-	t.Helper()
-	a := published.New("keda", filepath.Join(t.TempDir(), "floors.jsonl"))
-	return actuatorstest.Platform{Actuator: a, Targets: []models.Target{{ID: "f", Ref: "f"}}, Writes: a.Changes}
 }
