@@ -226,6 +226,10 @@ func TestRenderBounds(t *testing.T) {
 			t.Errorf("data %.300s", r.data)
 		}
 	}
+	few, err := render(&big, PromptConfig{MaskNames: true, MaxSubjects: 3, MaxNotes: 1, MaxChars: 1_000_000})
+	if err != nil || strings.Count(few.data, `"id":"T`) != 3 || !strings.Contains(few.data, `"subjects_left_out":77`) {
+		t.Errorf("more than 3 subjects: %v %.300s", err, few.data)
+	}
 	small, err := render(&Brief{Now: fuzzNow, Subjects: []Subject{{Target: "a", HourOfWeek: []float64{123456, 0.00012345, math.NaN(), -0.4}}}}, DefaultConfig().Prompt)
 	if err != nil || !strings.Contains(small.data, `"hour_of_week_mean":[123000,0.000123,null,-0.4]`) {
 		t.Errorf("%s %v", small.data, err)
