@@ -40,6 +40,32 @@ func BenchmarkStepUnchanged(b *testing.B) {
 	b.Run("targets=1000", func(b *testing.B) { w.bench(b, models.ModeDryRun, 1000, 0) })
 }
 
+// BenchmarkStepHints measures the Step of BenchmarkStepDefault without hints, with hints about no target, with hints for 1 % of the
+// targets that are a day ahead, and with advice in shadow that holds now on 1 % of them.
+func BenchmarkStepHints(b *testing.B) {
+	w := newWarm(b, mixedLoad)
+	hint := func(target string, ahead time.Duration, source models.HintSource) models.Hint {
+		return models.Hint{
+			ID: "h", Selector: models.HintSelector{Targets: []string{target}}, Start: w.end.Add(ahead), End: w.end.Add(ahead + 300*24*time.Hour),
+			Multiplier: 2, Source: source, Advisor: "main",
+		}
+	}
+	for name, hints := range map[string][]models.Hint{
+		"none":      nil,
+		"elsewhere": {hint("other-*", 0, models.HintAdvisor)},
+		"ahead":     {hint("function-000*7", 48*time.Hour, models.HintAPI)},
+		"shadow":    {hint("function-000*7", 0, models.HintAdvisor)},
+	} {
+		b.Run("hints="+name, func(b *testing.B) {
+			w.bench(b, models.ModeAuto, 1000, 0, func(e *Engine) {
+				if _, err := e.AddHints(b.Context(), hints, "bench"); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
 // BenchmarkStepCheckpoint measures a Step that saves the state of a fifth of the targets too, to a store that costs nothing.
 func BenchmarkStepCheckpoint(b *testing.B) {
 	w := newWarm(b, mixedLoad)
@@ -106,10 +132,13 @@ func (w *warm) engine(b *testing.B, mode models.Mode, n int, checkpointEvery tim
 }
 
 // bench measures Steps of n warm targets.
-func (w *warm) bench(b *testing.B, mode models.Mode, n int, checkpointEvery time.Duration) {
+func (w *warm) bench(b *testing.B, mode models.Mode, n int, checkpointEvery time.Duration, prepare ...func(*Engine)) {
 	b.Helper()
 	before := heap()
 	e := w.engine(b, mode, n, checkpointEvery, replicas{w.state})
+	for _, f := range prepare {
+		f(e)
+	}
 	minute := 0
 	for ; minute < 5; minute++ { // the first Steps read the states and look at the platform
 		w.step(b, e, minute+1)

@@ -287,3 +287,29 @@ func TestUnearnedAdviceChangesNothing(t *testing.T) {
 		t.Errorf("the record of wrong advice is %+v", s)
 	}
 }
+
+// TestStepAllocatesTheSame counts what Steps allocate with an advisor whose advice is about other targets, and without one.
+//
+//nolint:paralleltest // what other tests allocate would count too
+func TestStepAllocatesTheSame(t *testing.T) {
+	loads := map[models.TargetID]load{"a": wave(100), "b": steady(60), "c": steady(0)}
+	allocations := func(hinted bool) float64 {
+		r := newRig(t, loads, func(r *rig) { r.parts.Settings.Workers = 1 })
+		r.steps(500, 620)
+		if hinted {
+			for _, id := range []string{"x", "y", "z"} {
+				r.hint(advice(id, 630, 700, 2))
+			}
+		}
+		r.steps(621, 629)
+		minute := 629
+		return testing.AllocsPerRun(60, func() {
+			minute++
+			r.steps(minute, minute)
+		})
+	}
+	// The journal of this test grows with what is recorded, which both do alike.
+	if with, without := allocations(true), allocations(false); with > without+1 {
+		t.Errorf("%v allocations a Step with advice about other targets, %v without", with, without)
+	}
+}
