@@ -132,13 +132,17 @@ func toAdvisorReport(r *models.AdvisorReport) AdvisorReport {
 			BenefitUSD: s.BenefitUSD, EarnedUSD: s.EarnedUSD,
 		}
 	}
-	for i, p := range r.Patterns {
-		out.Patterns[i] = PatternTrial{
-			Target: string(p.Target), At: p.At.UTC(), Label: p.Label, Member: p.Member, Period: p.Period, Loss: p.Loss, LossWithout: p.LossWithout,
-			Accepted: p.Accepted, Why: p.Why,
-		}
+	for i := range r.Patterns {
+		out.Patterns[i] = toPatternTrial(&r.Patterns[i])
 	}
 	return out
+}
+
+func toPatternTrial(p *models.PatternTrial) PatternTrial {
+	return PatternTrial{
+		Target: string(p.Target), At: p.At.UTC(), Label: p.Label, Member: p.Member, Period: p.Period, Loss: p.Loss, LossWithout: p.LossWithout,
+		Accepted: p.Accepted, Why: p.Why,
+	}
 }
 
 func toHintProposal(p *models.HintProposal) HintProposal {

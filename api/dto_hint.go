@@ -56,6 +56,8 @@ type AdviceRecord struct {
 	Error     string    `json:"error,omitempty"`
 	Kept      []Hint    `json:"kept,omitempty"`
 	Dropped   []string  `json:"dropped,omitempty" doc:"Why parts of the answer were not taken."`
+
+	Patterns []PatternTrial `json:"patterns,omitempty" doc:"What the back-test said of proposals for forecasters."`
 }
 
 func toHint(h *models.Hint) Hint {
@@ -78,6 +80,9 @@ func toAdviceRecord(a *models.AdviceRecord) AdviceRecord {
 	}
 	for i := range a.Kept {
 		out.Kept = append(out.Kept, toHint(&a.Kept[i]))
+	}
+	for i := range a.Patterns {
+		out.Patterns = append(out.Patterns, toPatternTrial(&a.Patterns[i]))
 	}
 	return out
 }

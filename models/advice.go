@@ -36,6 +36,8 @@ type AdviceRecord struct {
 	// Kept are the hints that came of it, Dropped why parts of the answer were not taken.
 	Kept    []Hint   `json:"kept,omitempty"`
 	Dropped []string `json:"dropped,omitempty"`
+	// Patterns are what the back-test said of proposals for forecasters.
+	Patterns []PatternTrial `json:"patterns,omitempty"`
 }
 
 // HintScore is what came of one kind of hints of one source, scored at every step of their events on all targets: what would have been

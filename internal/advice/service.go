@@ -65,7 +65,7 @@ type Deps struct {
 const (
 	maxNotes     = 500
 	maxProposals = 100
-	maxPatterns  = 100
+	maxPatterns  = 500
 	// proposalTTL is how long a proposal can be confirmed.
 	proposalTTL = time.Hour
 	// maxStanding bounds the hints of the advisor that are in force at a time.

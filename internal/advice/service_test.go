@@ -106,7 +106,7 @@ func (w *world) TryPattern(_ context.Context, id models.TargetID, label, member 
 	if member == "unknown" {
 		return models.PatternTrial{}, models.ErrInvalid
 	}
-	return models.PatternTrial{Target: id, Label: label, Member: member, Period: period, Why: "tried"}, nil
+	return models.PatternTrial{Target: id, At: w.clock(), Label: label, Member: member, Period: period, Why: "tried"}, nil
 }
 
 func (w *world) Hints() []models.Hint { return slices.Clone(w.hints) }
@@ -187,7 +187,7 @@ func TestAdviceComesIntoForce(t *testing.T) {
 	if len(w.hints) != 1 || w.hints[0].Source != models.HintAdvisor || w.hints[0].Selector.Targets[0] != "shop/checkout" || w.hints[0].Multiplier != 3 {
 		t.Fatalf("in force: %+v", w.hints)
 	}
-	if len(record.Kept) != 1 || record.USD <= 0 || record.Attempts != 1 {
+	if len(record.Kept) != 1 || len(record.Patterns) != 1 || record.USD <= 0 || record.Attempts != 1 {
 		t.Errorf("record %+v", record)
 	}
 	if len(w.events) != 1 || w.events[0].Type != models.EventAdvice || !strings.Contains(w.events[0].Advice.Prompt, "three times as much") {
@@ -199,17 +199,18 @@ func TestAdviceComesIntoForce(t *testing.T) {
 	if diff := cmp.Diff([]string{"shop/checkoutdailyholt_winters0"}, w.trials); diff != "" {
 		t.Errorf("patterns (-want +got):\n%s", diff)
 	}
-	if _, err := s.Advise(t.Context(), "again", "ops"); err != nil || len(w.hints) != 1 {
-		t.Errorf("the same advice again: %v, %d hints", err, len(w.hints))
+	again, err := s.Advise(t.Context(), "again", "ops")
+	if err != nil || len(w.hints) != 1 || len(w.trials) != 1 || !slices.ContainsFunc(again.Dropped, func(d string) bool { return strings.Contains(d, "within the last day") }) {
+		t.Errorf("the same advice again: %v, %d hints, trials %q, dropped %q", err, len(w.hints), w.trials, again.Dropped)
 	}
 	w.scores = []models.HintScore{{Source: "main", Kind: models.AdviceMultiplier, BenefitUSD: 4, EarnedUSD: 2}, {Source: "api", BenefitUSD: 9}}
 	r := s.AdvisorReport()
-	if !r.Enabled || r.Model != "test" || r.BenefitUSD != 4 || r.EarnedUSD != 2 || r.CostUSD < 2*record.USD*0.9 || r.Today.Requests != 2 || len(r.Patterns) != 2 {
+	if !r.Enabled || r.Model != "test" || r.BenefitUSD != 4 || r.EarnedUSD != 2 || r.CostUSD < 2*record.USD*0.9 || r.Today.Requests != 2 || len(r.Patterns) != 1 {
 		t.Errorf("report %+v", r)
 	}
-	again, _ := w.service(t, advisortest.Always(answer("", "")))
-	again.Restore(t.Context())
-	if got := again.AdvisorReport(); got.CostUSD != r.CostUSD || got.Today != r.Today || len(got.Patterns) != 2 {
+	other, _ := w.service(t, advisortest.Always(answer("", "")))
+	other.Restore(t.Context())
+	if got := other.AdvisorReport(); got.CostUSD != r.CostUSD || got.Today != r.Today || len(got.Patterns) != 1 {
 		t.Errorf("after a restart the report is %+v, it was %+v", got, r)
 	}
 }

@@ -28,12 +28,14 @@ var announced = regexp.MustCompile(`expect (\d)x the usual load from (\S+) to (\
 
 // honest is a model that takes notes at their word.
 func honest(t *testing.T) advisortest.Respond {
+	t.Helper()
 	return answering(t, func(start, end time.Time) (time.Time, time.Time) { return start, end })
 }
 
 // wrong is a model that is always wrong: what it says of each event is hours off, so that it warns of what does not come, and never of
 // what does.
 func wrong(t *testing.T) advisortest.Respond {
+	t.Helper()
 	return answering(t, func(start, end time.Time) (time.Time, time.Time) {
 		return start.Add(-137 * time.Minute), end.Add(-97 * time.Minute)
 	})
@@ -169,6 +171,7 @@ func (r *run) decided(t *testing.T) []string {
 
 // TestHonestAdvisor compares the burden around planted events, those included in which the advisor is still in shadow.
 func TestHonestAdvisor(t *testing.T) {
+	t.Parallel()
 	tr := readTrace(t)
 	var with, without, wholeWith, wholeWithout float64
 	for seed := range *seeds {
@@ -201,6 +204,7 @@ func asDocumented() bool {
 
 // TestWrongAdvisor checks what an advisor costs that is always wrong.
 func TestWrongAdvisor(t *testing.T) {
+	t.Parallel()
 	tr := readTrace(t)
 	for seed := range *seeds {
 		surges := draw(tr, uint64(seed)+1)
@@ -218,6 +222,7 @@ func TestWrongAdvisor(t *testing.T) {
 
 // TestTurncoat checks an advisor that earns its weight and is wrong from then on.
 func TestTurncoat(t *testing.T) {
+	t.Parallel()
 	tr := readTrace(t)
 	surges := draw(tr, 1)
 	planted := plant(t, tr, surges)
@@ -240,6 +245,7 @@ func TestTurncoat(t *testing.T) {
 
 // TestDeadAdvisor compares every decision, action and outcome byte for byte.
 func TestDeadAdvisor(t *testing.T) {
+	t.Parallel()
 	tr := readTrace(t)
 	surges := draw(tr, 1)
 	planted := plant(t, tr, surges)
