@@ -11,6 +11,9 @@ import (
 // maxTrials bounds the trials of one decision, the two without advice included.
 const maxTrials = 10
 
+// maxAsked bounds the decisions that wait for the samples which they are scored by.
+const maxAsked = 60
+
 // trials are what would have been done without each source of hints and with it, and what came of that.
 type trials struct {
 	// of and who are of the decision being made: the first two trials are without any hint, and with those that need not earn
@@ -87,6 +90,9 @@ func (t *trials) note(from time.Time, a *policy.Ahead) {
 			t.asked = append(t.asked, asked{from: from})
 		}
 		return
+	}
+	if len(t.asked) == maxAsked { // no samples come, so that nothing is scored
+		t.asked = append(t.asked[:0], t.asked[1:]...)
 	}
 	t.asked = append(t.asked, asked{
 		from: from, of: slices.Clone(a.Trials), who: slices.Clone(t.who), rates: slices.Clone(a.Usual[:a.Rates]),
