@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"pilotlight/collectors/trace"
 	"pilotlight/internal/advice"
 	"pilotlight/models"
 	"pilotlight/policy"
@@ -169,16 +170,23 @@ func (r *run) decided(t *testing.T) []string {
 	return all
 }
 
+// worlds plants a drawing of events and returns two worlds, of which the first has gone through them without an advisor.
+func worlds(t *testing.T, tr *trace.Trace, seed int) (surges []surge, plain, r *run) {
+	t.Helper()
+	surges = draw(tr, uint64(seed)) //nolint:gosec // seeds are small
+	planted := plant(t, tr, surges)
+	plain = newRun(t, planted)
+	plain.play(t, surges, nil)
+	return surges, plain, newRun(t, planted)
+}
+
 // TestHonestAdvisor compares the burden around planted events, those included in which the advisor is still in shadow.
 func TestHonestAdvisor(t *testing.T) {
 	t.Parallel()
 	tr := readTrace(t)
 	var with, without, wholeWith, wholeWithout float64
 	for seed := range *seeds {
-		surges := draw(tr, uint64(seed)+1)
-		planted := plant(t, tr, surges)
-		plain, r := newRun(t, planted), newRun(t, planted)
-		plain.play(t, surges, nil)
+		surges, plain, r := worlds(t, tr, seed+1)
 		advised(t, r, surges, honest(t))
 		with, without = with+sum(r.near), without+sum(plain.near)
 		wholeWith, wholeWithout = wholeWith+r.burden(nil), wholeWithout+plain.burden(nil)
@@ -207,10 +215,7 @@ func TestWrongAdvisor(t *testing.T) {
 	t.Parallel()
 	tr := readTrace(t)
 	for seed := range *seeds {
-		surges := draw(tr, uint64(seed)+1)
-		planted := plant(t, tr, surges)
-		plain, r := newRun(t, planted), newRun(t, planted)
-		plain.play(t, surges, nil)
+		surges, plain, r := worlds(t, tr, seed+1)
 		advised(t, r, surges, wrong(t))
 		ratio := r.burden(nil) / plain.burden(nil)
 		t.Logf("seed %d: over the trace J is %.5f of that without; %s", seed+1, ratio, r.record())
@@ -224,10 +229,7 @@ func TestWrongAdvisor(t *testing.T) {
 func TestTurncoat(t *testing.T) {
 	t.Parallel()
 	tr := readTrace(t)
-	surges := draw(tr, 1)
-	planted := plant(t, tr, surges)
-	plain, r := newRun(t, planted), newRun(t, planted)
-	plain.play(t, surges, nil)
+	surges, plain, r := worlds(t, tr, 1)
 	good, bad := honest(t), wrong(t)
 	turn := r.at(surges[len(surges)/2].from).Add(-known)
 	advised(t, r, surges, func(request advisortest.Request) advisortest.Reply {
@@ -247,10 +249,7 @@ func TestTurncoat(t *testing.T) {
 func TestDeadAdvisor(t *testing.T) {
 	t.Parallel()
 	tr := readTrace(t)
-	surges := draw(tr, 1)
-	planted := plant(t, tr, surges)
-	plain, r := newRun(t, planted), newRun(t, planted)
-	plain.play(t, surges, nil)
+	surges, plain, r := worlds(t, tr, 1)
 	advised(t, r, surges, dead(t))
 	want, got := plain.decided(t), r.decided(t)
 	for i := range min(len(want), len(got)) {

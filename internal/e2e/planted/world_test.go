@@ -77,7 +77,7 @@ func readTrace(t *testing.T) *trace.Trace {
 // draw draws surges, perDay a day after the quiet days, each of a third to all of the functions.
 func draw(tr *trace.Trace, seed uint64) []surge {
 	const perDay = 3
-	rng := rand.New(rand.NewPCG(seed, 1))
+	rng := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // events must be repeatable
 	var all []surge
 	for day := quiet; (day+1)*1440 <= tr.Minutes; day++ {
 		for part := range perDay {
