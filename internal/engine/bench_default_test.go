@@ -50,15 +50,18 @@ func BenchmarkStepHints(b *testing.B) {
 			Multiplier: 2, Source: source, Advisor: "main",
 		}
 	}
-	for name, hints := range map[string][]models.Hint{
-		"none":      nil,
-		"elsewhere": {hint("other-*", 0, models.HintAdvisor)},
-		"ahead":     {hint("function-000*7", 48*time.Hour, models.HintAPI)},
-		"shadow":    {hint("function-000*7", 0, models.HintAdvisor)},
+	for _, c := range []struct {
+		name  string
+		hints []models.Hint
+	}{
+		{"none", nil},
+		{"elsewhere", []models.Hint{hint("other-*", 0, models.HintAdvisor)}},
+		{"ahead", []models.Hint{hint("function-000*7", 48*time.Hour, models.HintAPI)}},
+		{"shadow", []models.Hint{hint("function-000*7", 0, models.HintAdvisor)}},
 	} {
-		b.Run("hints="+name, func(b *testing.B) {
+		b.Run("hints="+c.name, func(b *testing.B) {
 			w.bench(b, models.ModeAuto, 1000, 0, func(e *Engine) {
-				if _, err := e.AddHints(b.Context(), hints, "bench"); err != nil {
+				if _, err := e.AddHints(b.Context(), c.hints, "bench"); err != nil {
 					b.Fatal(err)
 				}
 			})

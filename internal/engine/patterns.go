@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"time"
 
@@ -77,7 +78,7 @@ func (v variant) extend(cfg predictor.Config, step time.Duration) (predictor.Con
 // pinball loss of the steps that a decision reads; nothing that comes later is known to either. The proposal is accepted if the loss
 // falls by 3 % and in 7 of 8 parts: then the target is forecast so from the next Step on, after its history was read anew, and
 // over restarts, until the configuration of the predictor changes. A target has one variant at most, which is scored again
-// when it is proposed again, and dropped where it has lost.
+// when it is proposed again, and dropped where it has become worse; another one has to be better than that.
 //
 // It returns models.ErrNotFound for an unknown target, models.ErrInvalid for a proposal that cannot be, models.ErrConflict for one that
 // is in the configuration already, and models.ErrInsufficientHistory.
@@ -99,31 +100,45 @@ func (e *Engine) TryPattern(ctx context.Context, id models.TargetID, label, memb
 	if err != nil {
 		return t, fmt.Errorf("pattern: %w", err)
 	}
-	values, reads, err := u.patternHistory(v)
+	before := cfg
+	if has != (variant{}) && has != v { // it has to be better than what the target has now
+		if before, err = has.extend(cfg, step); err != nil {
+			return t, err
+		}
+	}
+	proposed, without, err := u.race(ctx, v, other.New(), before)
 	if err != nil {
 		return t, err
 	}
-	plain, err := predictor.New(cfg, step)
-	if err != nil {
-		return t, err
-	}
-	without, err := losses(ctx, plain, values, reads)
-	if err != nil {
-		return t, err
-	}
-	proposed, err := losses(ctx, other.New(), values, reads)
-	if err != nil {
-		return t, err
-	}
-	t.Accepted = compare(&t, &proposed, &without)
-	switch {
-	case t.Accepted:
-		return t, e.adopt(ctx, u, v, other)
-	case has == v:
+	switch better := compare(&t, &proposed, &without); {
+	case has == v && t.Loss > t.LossWithout:
 		t.Why = "dropped again: " + t.Why
 		return t, e.abandon(ctx, u)
+	case has == v:
+		t.Accepted = true
+		return t, nil
+	case better:
+		err = e.adopt(ctx, u, v, other, &cfg)
+		t.Accepted = err == nil
 	}
-	return t, nil
+	return t, err
+}
+
+// race back-tests a predictor against one of another configuration.
+func (u *unit) race(ctx context.Context, v variant, proposed *predictor.Predictor, cfg predictor.Config) (with, without [patternBlocks]float64, err error) {
+	values, reads, err := u.patternHistory(v)
+	if err != nil {
+		return with, without, err
+	}
+	plain, err := predictor.New(cfg, u.step)
+	if err != nil {
+		return with, without, err
+	}
+	if without, err = losses(ctx, plain, values, reads); err != nil {
+		return with, without, err
+	}
+	with, err = losses(ctx, proposed, values, reads)
+	return with, without, err
 }
 
 // compare fills in what came of the back-test, and reports whether it speaks for the proposal.
@@ -201,13 +216,15 @@ func pinball(f *models.Forecast, values []float64) float64 {
 	return sum
 }
 
-// adopt gives a unit a predictor of its own, which learns from the history that the next Step reads.
-func (e *Engine) adopt(ctx context.Context, u *unit, v variant, shared *predictor.Shared) error {
+// adopt gives a unit a predictor of its own, which learns from the history that the next Step reads. cfg is the configuration that the
+// variant was tried beside.
+func (e *Engine) adopt(ctx context.Context, u *unit, v variant, shared *predictor.Shared, cfg *predictor.Config) error {
 	e.step.Lock()
 	defer e.step.Unlock()
-	if e.byID[u.id] != u || e.variants.of[u.id] == v {
-		return nil
+	if e.byID[u.id] != u || !reflect.DeepEqual(e.parts.Predictor, *cfg) {
+		return fmt.Errorf("pattern: the configuration was reloaded meanwhile; try again: %w", models.ErrConflict)
 	}
+	e.variants.prune(func(id models.TargetID) bool { return e.byID[id] != nil && id != u.id })
 	if e.variants.shared[v] == nil && len(e.variants.shared) >= maxVariants {
 		return fmt.Errorf("pattern: %d variants of the forecasters are in use, which is the most there may be; put the best into predictor.models and "+
 			"predictor.periods: %w", maxVariants, models.ErrConflict)
@@ -235,15 +252,22 @@ func (e *Engine) abandon(ctx context.Context, u *unit) error {
 		return err
 	}
 	e.variants.of = next
-	for v := range e.variants.shared {
-		if !slices.Contains(slices.Collect(maps.Values(next)), v) {
-			delete(e.variants.shared, v)
-		}
-	}
+	e.variants.prune(func(id models.TargetID) bool { return e.byID[id] != nil })
 	if e.byID[u.id] == u {
 		e.begin(u)
 	}
 	return nil
+}
+
+// prune lets go of the configurations that no target uses of those that keep tells.
+func (v *variants) prune(keep func(models.TargetID) bool) {
+	used := map[variant]bool{}
+	for id, one := range v.of {
+		if keep(id) {
+			used[one] = true
+		}
+	}
+	maps.DeleteFunc(v.shared, func(one variant, _ *predictor.Shared) bool { return !used[one] })
 }
 
 // begin lets a unit begin anew, and its source read history for it at the next Step.
@@ -306,7 +330,7 @@ func (e *Engine) loadVariants(ctx context.Context) {
 
 // predictorOf makes an empty predictor for a target.
 func (e *Engine) predictorOf(id models.TargetID) *predictor.Predictor {
-	if v, ok := e.variants.of[id]; ok {
+	if v, ok := e.variants.of[id]; ok && e.variants.shared[v] != nil {
 		return e.variants.shared[v].New()
 	}
 	return e.predictors.New()

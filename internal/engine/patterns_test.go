@@ -143,3 +143,34 @@ func TestHostilePatterns(t *testing.T) {
 		t.Error("a variant was taken")
 	}
 }
+
+// TestPatternsOfTargets replaces a variant, keeps one that is as good as before, takes it back, and refuses one that was tried beside
+// another configuration.
+func TestPatternsOfTargets(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, map[models.TargetID]load{"a": cycle(97)})
+	r.steps(2880, 2890)
+	ctx := t.Context()
+	for i := range 2 {
+		if trial, err := r.TryPattern(ctx, "a", "", "", 97); err != nil || !trial.Accepted {
+			t.Fatalf("%v %+v", err, trial)
+		}
+		r.steps(2891+2*i, 2892+2*i)
+	}
+	if trial, err := r.TryPattern(ctx, "a", "", "", 61); err != nil || trial.Accepted || r.variants.of["a"].Period != 97 {
+		t.Errorf("a worse one in its place: %v %+v", err, trial)
+	}
+	u := r.byID["a"]
+	other := r.parts.Predictor
+	other.Horizon *= 2
+	if err := r.adopt(ctx, u, variant{Period: 50}, r.predictors, &other); !errors.Is(err, models.ErrConflict) {
+		t.Errorf("tried beside another configuration: %v", err)
+	}
+	if err := r.abandon(ctx, u); err != nil || len(r.variants.of)+len(r.variants.shared) != 0 {
+		t.Errorf("taken back: %v, %+v", err, r.variants)
+	}
+	r.steps(2895, 2896)
+	if _, err := r.Forecast("a"); err != nil {
+		t.Errorf("without the variant: %v", err)
+	}
+}
