@@ -19,7 +19,7 @@ func hints(stdio app.IO) *cobra.Command {
 			"The daemon is named with --server or PILOTLIGHT_SERVER, its token with --token-file or PILOTLIGHT_TOKEN.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(listHints(stdio), addHint(stdio), removeHints(stdio), importHints(stdio), parseHints(stdio))
+	cmd.AddCommand(listHints(stdio), addHint(stdio), removeHints(stdio), importHints(stdio), parseHints(stdio), confirmHints(stdio))
 	return cmd
 }
 

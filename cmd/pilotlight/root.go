@@ -31,7 +31,7 @@ func root(stdio app.IO) *cobra.Command {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; see %s --help", app.ErrUsage, err, cmd.CommandPath())
 	})
-	cmd.AddCommand(demo(stdio), daemon(stdio), plan(stdio), restore(stdio), hints(stdio), advise(stdio), advisorCommands(stdio), explain(stdio), notes(stdio), backtest(stdio), tune(stdio), replay(stdio), forecast(stdio), accuracy(stdio), check(stdio),
+	cmd.AddCommand(demo(stdio), daemon(stdio), plan(stdio), restore(stdio), hints(stdio), notes(stdio), advise(stdio), advisor(stdio), explain(stdio), backtest(stdio), tune(stdio), replay(stdio), forecast(stdio), accuracy(stdio), check(stdio),
 		version(stdio))
 	return cmd
 }

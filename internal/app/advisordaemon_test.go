@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func TestAdvisorOfARunningDaemon(t *testing.T) {
 	o := ops.options()
 	waitForTarget(t, &ops)
 	ops.want(false, "", func(ctx context.Context, stdio IO) error {
-		return AddNote(ctx, stdio, NoteOptions{HintsOptions: o, Kind: "deployment", Target: "shop", Text: "release 7 of shop"})
+		return AddNote(ctx, stdio, AddNoteOptions{HintsOptions: o, Kind: "deployment", Target: "shop", Text: "release 7 of shop"})
 	})
 	ops.want(false, "release 7", func(ctx context.Context, stdio IO) error { return ListNotes(ctx, stdio, o) })
 	before := len(model.Requests())
@@ -56,34 +57,39 @@ func TestAdvisorOfARunningDaemon(t *testing.T) {
 	ops.want(false, "advisor  ", func(ctx context.Context, stdio IO) error {
 		return ListHints(ctx, stdio, ListHintsOptions{HintsOptions: o})
 	})
-	ops.want(false, "Advisor main, model scripted, last asked", func(ctx context.Context, stdio IO) error { return AdvisorReport(ctx, stdio, o) })
-	parse := func(yes bool, input string) (string, error) {
+	ops.want(false, "main", func(ctx context.Context, stdio IO) error { return AdvisorReport(ctx, stdio, o) })
+	parse := func(answer string) string {
 		c := ops
-		c.input = input
-		return c.run(func(ctx context.Context, stdio IO) error {
-			return ParseHints(ctx, stdio, ParseHintsOptions{HintsOptions: o, Text: "Black Friday, 4x on everything", Yes: yes})
+		c.input = answer
+		return c.want(false, "until when?", func(ctx context.Context, stdio IO) error {
+			return parseHints(ctx, stdio, ParseHintsOptions{HintsOptions: o}, "Black Friday, 4x on everything", answer != "")
 		})
 	}
-	if out, err := parse(false, "n\n"); err != nil || !strings.Contains(out, "x4") || !strings.Contains(out, "question: until when?") || !strings.Contains(out, "Nothing is in force") {
-		t.Errorf("%v\n%s", err, out)
+	if out := parse("n\n"); !strings.Contains(out, "x4") || !strings.Contains(out, "Nothing is in force") {
+		t.Errorf("a no puts into force:\n%s", out)
 	}
-	if out, err := parse(false, "y\n"); err != nil || !strings.Contains(out, "1 hints are in force") {
-		t.Errorf("%v\n%s", err, out)
+	id := regexp.MustCompile(`hints confirm (\w+)`).FindStringSubmatch(parse(""))
+	if id == nil {
+		t.Fatal("without a terminal it does not say how to confirm")
+	}
+	ops.want(false, "In force: ", func(ctx context.Context, stdio IO) error { return ConfirmHints(ctx, stdio, o, id[1]) })
+	if out := parse("y\n"); !strings.Contains(out, "In force: ") {
+		t.Errorf("a yes does not:\n%s", out)
 	}
 	ops.want(false, "Black Friday", func(ctx context.Context, stdio IO) error {
 		return ListHints(ctx, stdio, ListHintsOptions{HintsOptions: o, Source: "api"})
 	})
-	ops.want(false, "Nothing has to change. [decision]", func(ctx context.Context, stdio IO) error {
-		return Explain(ctx, stdio, ExplainOptions{HintsOptions: o, Target: "shop"})
+	ops.want(false, "Nothing has to change.", func(ctx context.Context, stdio IO) error {
+		return Explain(ctx, stdio, ExplainOptions{HintsOptions: o}, "shop")
 	})
 	s.configure(t, 2, "")
 	if code, body := in.call(t, "POST", "/api/v1/config/reload", operator); code != 200 {
 		t.Fatalf("%d %s", code, body)
 	}
 	ops.want(true, "enabled: true", func(ctx context.Context, stdio IO) error { return Advise(ctx, stdio, AdviseOptions{HintsOptions: o}) })
-	ops.want(false, "There is no advisor", func(ctx context.Context, stdio IO) error { return AdvisorReport(ctx, stdio, o) })
-	ops.want(false, "[decision]", func(ctx context.Context, stdio IO) error {
-		return Explain(ctx, stdio, ExplainOptions{HintsOptions: o, Target: "shop"})
+	ops.want(false, "no advisor", func(ctx context.Context, stdio IO) error { return AdvisorReport(ctx, stdio, o) })
+	ops.want(false, "decision", func(ctx context.Context, stdio IO) error {
+		return Explain(ctx, stdio, ExplainOptions{HintsOptions: o}, "shop")
 	})
 }
 
@@ -94,7 +100,7 @@ func waitForTarget(t *testing.T, c *commandLine) {
 		o := c.options()
 		o.Output = "json"
 		out, err := c.run(func(ctx context.Context, stdio IO) error {
-			return Explain(ctx, stdio, ExplainOptions{HintsOptions: o, Target: "shop"})
+			return Explain(ctx, stdio, ExplainOptions{HintsOptions: o}, "shop")
 		})
 		var n api.Narrative
 		if err == nil && json.Unmarshal([]byte(out), &n) == nil && n.Decision != "" {
