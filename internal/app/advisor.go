@@ -136,15 +136,21 @@ func parseHints(ctx context.Context, stdio IO, o ParseHintsOptions, text string,
 		_, err := fmt.Fprintf(stdio.Out, "Nothing is in force yet. Confirm it with: pilotlight hints confirm %s\n", oneLine(p.ID))
 		return err
 	}
-	if _, err := fmt.Fprint(stdio.Out, "Put this into force? [y/N] "); err != nil {
-		return err
-	}
-	answer, _ := bufio.NewReader(stdio.In).ReadString('\n') // the end of the input is a no
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+	if !agreed(stdio) {
 		_, err := fmt.Fprintln(stdio.Out, "Nothing is in force.")
 		return err
 	}
 	return confirmHints(ctx, stdio, c, o.Output, p.ID)
+}
+
+// agreed asks whoever sits at the terminal.
+func agreed(stdio IO) bool {
+	if _, err := fmt.Fprint(stdio.Out, "Put this into force? [y/N] "); err != nil {
+		return false
+	}
+	answer, _ := bufio.NewReader(stdio.In).ReadString('\n') // the end of the input is a no
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
 }
 
 // ConfirmHints puts the hints of a proposal into force.
