@@ -100,10 +100,13 @@ func (e *Engine) publishMerits() {
 		s.Weight, s.Earned, s.State = m.trust.Weight(), m.trust.Earned(), string(m.trust.State)
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b models.HintScore) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Kind, b.Kind))
-	})
+	slices.SortFunc(all, func(a, b models.HintScore) int { return bySource(&a, &b) })
 	e.scores.Store(&all)
+}
+
+// bySource orders records by who they are about.
+func bySource(a, b *models.HintScore) int {
+	return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Kind, b.Kind))
 }
 
 // HintScores returns what came of hints and advice so far, by source and kind.
@@ -118,9 +121,7 @@ func (e *Engine) saveMerits(ctx context.Context) error {
 	for _, m := range e.merits {
 		all = append(all, savedMerit{m.trust, m.score, m.last})
 	}
-	slices.SortFunc(all, func(a, b savedMerit) int {
-		return cmp.Or(cmp.Compare(a.Score.Source, b.Score.Source), cmp.Compare(a.Score.Kind, b.Score.Kind))
-	})
+	slices.SortFunc(all, func(a, b savedMerit) int { return bySource(&a.Score, &b.Score) })
 	data, err := json.Marshal(all)
 	if err != nil {
 		return err
